@@ -1,0 +1,1 @@
+"""The flows and the command: they know the order of the stages and nothing else."""

@@ -1,0 +1,119 @@
+"""What travels between stages: where a result lies, its key, and what it counted. Never the data.
+
+Each record is the `record` of a manifest in the store, so it must survive JSON: only strings, numbers,
+booleans, None, lists and string-keyed dictionaries of these.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What every stage's result has: its place in the store and its content key."""
+
+    uri: str
+    key: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The record that `as_json` wrote; unknown members are ignored."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocsSnapshot(Record):
+    """The raw bytes of every document that matched the path patterns, as Parquet in the store."""
+
+    source: str
+    """What a person calls the source: a URL without credentials, a folder's or a file's name."""
+    commit_sha: str
+    """The Git commit, or `sha256:…` of the contents where there is no Git."""
+    found: int
+    """Files whose path matches the patterns, whatever becomes of them."""
+    read: int
+    """Files of which the bytes are in the snapshot; the others have a reason instead."""
+    bytes_read: int
+    licenses: list[str]
+    """SPDX identifiers (or `other`) of the licence files found at the top of the repository."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus(Record):
+    """Documents worth learning from, as Parquet in the store."""
+
+    found: int
+    kept: int
+    dropped_by_reason: dict[str, int]
+    characters: int
+    """Characters of the kept texts, after cleaning."""
+    eval_documents: int
+    """Kept documents that are held out from training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedDataset(Record):
+    """The corpus as a Hugging Face `DatasetDict` (`train`, `eval`), loadable with `load_from_disk`."""
+
+    train_documents: int
+    eval_documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizedDataset(Record):
+    """Token windows as a Hugging Face `DatasetDict`, and the tokenizer that made them.
+
+    All token counts leave the special tokens ([CLS], [SEP], [PAD]) out.
+    """
+
+    vocab_size: int
+    max_seq_length: int
+    """Tokens in the longest window, special tokens included."""
+    train_windows: int
+    eval_windows: int
+    corpus_tokens: int
+    """Tokens of all kept documents, train and eval."""
+    train_document_tokens: int
+    """Tokens of the kept training documents, before any truncation."""
+    train_tokens: int
+    """Tokens that one epoch of training sees."""
+    eval_tokens: int
+
+    @property
+    def coverage(self) -> float:
+        """Trained tokens of one epoch over the kept training documents' tokens, in [0, 1]."""
+        return self.train_tokens / self.train_document_tokens if self.train_document_tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel(Record):
+    """The adapted model and tokenizer, as `save_pretrained` writes them, and how the training went."""
+
+    global_step: int
+    resumed_from_step: int
+    """0 for a run that started from the beginning."""
+    tokens_per_second: float
+    """Training tokens a second, padding not counted."""
+    loss: float
+    """Mean training loss (nats a masked token) over the last tenth of the run."""
+    eval_before: dict[str, float] | None
+    """`loss`, `perplexity`, `accuracy`, `masked_tokens` before training; None without held-out documents."""
+    eval_after: dict[str, float] | None
+    device: str
+    """The device's name, for example `cpu` or `NVIDIA H200`."""
+    history: list[dict[str, float]]
+    """Points of the loss curve: `step`, and `loss`, `learning_rate` or `eval_loss`."""
+    fill_samples: list[dict[str, Any]]
+    """Masked held-out sentences: `text`, `answer`, `before` and `after` (the top predictions of each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedModel(Record):
+    """One version of the adapted model, with its card and `summary.json`."""
+
+    version: str

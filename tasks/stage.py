@@ -1,0 +1,144 @@
+"""How a stage runs: reused when the store has its result, otherwise built in a scratch folder and committed.
+
+The store decides, not Prefect's own cache: a record in Prefect's database can outlive the files that it
+points to, and a new machine has no such database, but a manifest in the store is true everywhere.
+In the Prefect UI a reused stage still ends as `Cached`.
+"""
+
+import functools
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from prefect import get_run_logger, task
+from prefect.exceptions import MissingContextError
+from prefect.states import Completed
+from prefect.tasks import exponential_backoff
+
+from tasks.errors import DocsMlmError, NetworkError
+from tasks.records import Record
+from tasks.store import Manifest, Store
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One stage of a plan: what its result is called, where it lies, and whether it must be made."""
+
+    stage: str
+    key: str
+    uri: str
+    action: Literal["reuse", "run"]
+    why: str
+    """In a user's words: what was found, or what changed."""
+    store_url: str
+    work_dir: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What went into the key, for the manifest."""
+    record: dict[str, Any] | None = None
+    """The stored record of a stage that is reused."""
+
+    @property
+    def store(self) -> Store:
+        """The store that holds the result."""
+        return Store(self.store_url)
+
+    def scratch(self, *parts: str) -> Path:
+        """A place under the work folder; may vanish between runs."""
+        return Path(self.work_dir).joinpath(*parts)
+
+    def fetch(self, parent: Record) -> Path:
+        """A verified local copy of an earlier stage's files, kept in the work folder."""
+        stage = parent.uri.removeprefix(self.store.url + "/").split("/")[0]
+        return self.store.fetch(parent.uri, self.scratch("fetched", stage, parent.key))
+
+    @contextmanager
+    def building(self) -> Iterator[Path]:
+        """A fresh scratch folder for the result, removed afterwards."""
+        self.scratch("building").mkdir(parents=True, exist_ok=True)
+        name = tempfile.mkdtemp(dir=self.scratch("building"), prefix=f"{self.stage}-{self.key[:8]}-")
+        try:
+            yield Path(name)
+        finally:
+            shutil.rmtree(name, ignore_errors=True)
+
+    def commit(self, folder: Path, record: R, *, ancestors: dict[str, dict[str, Any]]) -> R:
+        """Commit `folder` as this stage's result, and return its record."""
+        manifest = Manifest(
+            stage=self.stage,
+            key=self.key,
+            record=record.as_json(),
+            ancestors=ancestors,
+            settings=self.settings,
+        )
+        written = self.store.commit(folder, self.uri, manifest)
+        return type(record).from_json(written.record)
+
+
+def ancestors_of(*parents: Record) -> dict[str, dict[str, Any]]:
+    """The records of `parents` by stage, for a manifest."""
+    return {parent.uri.rsplit("/", 2)[1]: parent.as_json() for parent in parents}
+
+
+def stage(
+    record_type: type[R], *, retries: int = 0
+) -> Callable[[Callable[Concatenate[Step, P], R]], Callable[Concatenate[Step, P], R]]:
+    """Make a Prefect task of a function that builds one stage's result.
+
+    A step that is to be reused ends at once in the state `Cached`; any other calls the function.
+    Network faults are tried `retries` more times, 2, 4, 8, … seconds apart; nothing else is.
+    """
+
+    def decorate(build: Callable[Concatenate[Step, P], R]) -> Callable[Concatenate[Step, P], R]:
+        @task(
+            name=build.__name__,
+            description=build.__doc__,
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(2),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=_is_network_fault,
+        )
+        def run(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+            if step.action == "reuse" and step.record is not None:
+                record = record_type.from_json(step.record)
+                return Completed(name="Cached", message=f"Reused {step.uri}", data=record)
+            return build(step, *args, **kwargs)
+
+        @functools.wraps(build)
+        def call(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            # Called directly, never submitted: a signal then arrives in the stage itself.
+            result: R = run(step, *args, return_state=True, **kwargs).result()
+            return result
+
+        return call
+
+    return decorate
+
+
+def _is_network_fault(_task: Any, _run: Any, state: Any) -> bool:
+    return isinstance(state.result(raise_on_failure=False), NetworkError)
+
+
+def stage_logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    """The run's logger inside a run, which the Prefect UI shows; a plain one outside."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger("docs_mlm")
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Drop Prefect's traceback of an error whose message says it all; its state's message remains."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, DocsMlmError)
+
+
+for _name in ("prefect.task_runs", "prefect.flow_runs"):
+    logging.getLogger(_name).addFilter(_without_traceback)
