@@ -70,12 +70,19 @@ class Step:
             shutil.rmtree(name, ignore_errors=True)
 
     def commit(self, folder: Path, record: R, *, ancestors: dict[str, dict[str, Any]]) -> R:
-        """Commit `folder` as this stage's result, and return its record."""
+        """Commit `folder` as this stage's result, and return its record.
+
+        The parents' own ancestors are added from their manifests, so that the chain stays whole.
+        """
+        chain: dict[str, dict[str, Any]] = {}
+        for parent in ancestors.values():
+            if manifest := self.store.manifest(parent["uri"]):
+                chain |= manifest.ancestors
         manifest = Manifest(
             stage=self.stage,
             key=self.key,
             record=record.as_json(),
-            ancestors=ancestors,
+            ancestors=chain | ancestors,
             settings=self.settings,
         )
         written = self.store.commit(folder, self.uri, manifest)
