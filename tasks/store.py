@@ -52,7 +52,7 @@ class Manifest:
     settings: dict[str, Any] = field(default_factory=dict)
     """What went into the key."""
     files: list[StoredFile] = field(default_factory=list)
-    """Filled by `Store.commit`."""
+    """Filled by `Store.commit`, unless the caller has hashed them already."""
     versions: dict[str, str] = field(default_factory=dict)
     """The libraries that made it, filled by `Store.commit`."""
 
@@ -133,18 +133,29 @@ class Store:
 
         Sizes are checked here, hashes when the files are fetched.
         """
+        try:
+            return self.inspect(uri)
+        except IntegrityError:
+            return None
+
+    def inspect(self, uri: str) -> Manifest | None:
+        """The manifest at `uri`, or None where there is no manifest at all.
+
+        Raises:
+            IntegrityError: there is one, but it is torn, altered, or its files are not those it names.
+        """
         with self._explained("read"):
             try:
                 raw = self._fs.cat_file(f"{self._path(uri)}/{MANIFEST}")
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            try:
-                manifest = Manifest.load(raw)
-            except IntegrityError:
-                return None
+            manifest = Manifest.load(raw)
             there = self._fs.find(self._path(uri), detail=True)
         sizes = {name.removeprefix(self._path(uri) + "/"): info["size"] for name, info in there.items()}
-        return manifest if all(sizes.get(f.name) == f.size for f in manifest.files) else None
+        for file in manifest.files:
+            if sizes.get(file.name) != file.size:
+                raise IntegrityError(f"{uri}/{file.name} has {sizes.get(file.name)} bytes, not {file.size}")
+        return manifest
 
     def commit(self, folder: Path, uri: str, manifest: Manifest) -> Manifest:
         """Copy the files of `folder` to `uri`, the manifest last, and return what was written.
@@ -156,8 +167,7 @@ class Store:
         """
         if existing := self.manifest(uri):
             return existing
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        files = [_stored_file(path, path.relative_to(folder).as_posix()) for path in paths]
+        files = manifest.files or stored_files(folder)
         manifest = replace(manifest, files=files, versions=_versions())
         with self._explained("written"), ThreadPoolExecutor(TRANSFERS) as pool:
             list(pool.map(lambda f: self._put(folder / f.name, f"{self._path(uri)}/{f.name}"), files))
@@ -291,6 +301,18 @@ def explain(error: Exception, url: str, verb: str) -> StoreError | NetworkError:
             "create it, or choose another with --store"
         )
     return StoreError(f"the store {url} cannot be {verb}: {error}")
+
+
+def stored_files(folder: Path) -> list[StoredFile]:
+    """Every file under `folder` but its own manifest, hashed."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    return [_stored_file(folder / name, name) for name in names if name != MANIFEST]
+
+
+def intact(folder: Path, files: list[StoredFile]) -> bool:
+    """Whether `folder` holds each of `files`, by size and SHA-256."""
+    return all(_matches(folder / file.name, file) for file in files)
 
 
 def _stored_file(path: Path, name: str) -> StoredFile:
