@@ -1,0 +1,140 @@
+"""One document at a time: decoded, cleaned, and kept or dropped for a reason. Over all cores when it pays.
+
+Starting a process takes about two seconds, in which one core cleans some thousands of documents; so small
+repositories are judged in this process. Results come in the order of the documents either way.
+"""
+
+import hashlib
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+
+from tasks.filter_markdown import near_duplicates
+from tasks.filter_markdown.cleaning import clean_raw, clean_text
+from tasks.filter_markdown.decoding import decode
+from tasks.filter_markdown.layout import Cleaned
+from tasks.settings import FilterSettings
+
+DOCUMENTS_FOR_A_POOL = 8_000
+"""Fewer are judged in this process."""
+_BATCH_DOCUMENTS = 256
+_BATCH_BYTES = 8_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDocument:
+    """A file as it was found: its bytes, or the reason why they were not read."""
+
+    path: str
+    blob_sha: str
+    content: bytes | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A document's text, or the reason why it is dropped."""
+
+    path: str
+    blob_sha: str
+    reason: str | None = None
+    text: str = ""
+    code_spans: list[tuple[int, int]]
+    digest: bytes = b""
+    """Equal for texts that are the same but for white space."""
+    signature: bytes | None = None
+    """What similar texts share much of; only when near duplicates are looked for."""
+
+
+def drop_reason(text: str, settings: FilterSettings) -> str | None:
+    """Why `text`, which is cleaned, is not worth training on, or None to keep it."""
+    if len(text) <= settings.min_chars:
+        return "too_short"
+    if len(text) > settings.max_chars:
+        return "too_large"
+    return None
+
+
+def judge(document: RawDocument, settings: FilterSettings) -> Judged:
+    """Decode, clean and measure one document; duplicates are found later, among all."""
+
+    def dropped(reason: str) -> Judged:
+        return Judged(path=document.path, blob_sha=document.blob_sha, reason=reason, code_spans=[])
+
+    if document.reason is not None or document.content is None:
+        return dropped(document.reason or "not_regular_file")
+    source, reason = decode(document.content)
+    if reason is not None:
+        return dropped(reason)
+    if len(source) > settings.max_chars:
+        # Before the parser sees it: its time and memory are bounded by this setting.
+        return dropped("too_large")
+    cleaned = _clean(source, settings)
+    if cleaned is None:
+        return dropped("unparsable")
+    reason = drop_reason(cleaned.text, settings)
+    if reason is not None:
+        return dropped(reason)
+    return Judged(
+        path=document.path,
+        blob_sha=document.blob_sha,
+        text=cleaned.text,
+        code_spans=cleaned.code_spans,
+        digest=hashlib.sha256(" ".join(cleaned.text.split()).encode()).digest(),
+        signature=near_duplicates.signature(cleaned.text) if settings.duplicates == "near" else None,
+    )
+
+
+def judge_all(
+    documents: Iterable[RawDocument], settings: FilterSettings, *, workers: int = 1
+) -> Iterator[Judged]:
+    """Judge `documents` in `workers` processes (1: this one), in order, some batches at a time."""
+    batches = _batched(documents)
+    if workers <= 1:
+        yield from chain.from_iterable(_judge_batch(batch, settings) for batch in batches)
+        return
+    # Spawned, not forked: a fork copies the locks of whatever threads the flow's process has.
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    waiting: deque[Future[list[Judged]]] = deque()
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(_judge_batch, batch, settings))
+            if len(waiting) > 2 * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _judge_batch(batch: list[RawDocument], settings: FilterSettings) -> list[Judged]:
+    return [judge(document, settings) for document in batch]
+
+
+def _batched(documents: Iterable[RawDocument]) -> Iterator[list[RawDocument]]:
+    batch: list[RawDocument] = []
+    size = 0
+    for document in documents:
+        batch.append(document)
+        size += len(document.content or b"")
+        if len(batch) == _BATCH_DOCUMENTS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _clean(source: str, settings: FilterSettings) -> Cleaned | None:
+    """The cleaned text, or None where the parser gives up."""
+    try:
+        if settings.cleaning == "raw":
+            return clean_raw(source)
+        return clean_text(source, keep_code=settings.keep_code)
+    except BaseException as error:
+        # A panic of the parser is no Exception, and its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        return None
