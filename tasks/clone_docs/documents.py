@@ -1,0 +1,81 @@
+"""Documents as they come in, and the Parquet file that they are written to."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Reason = Literal["not_regular_file", "excluded_path", "too_large"]
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("blob_sha", pa.string()),
+        pa.field("size", pa.int64()),
+        pa.field("content", pa.large_binary()),
+        pa.field("reason", pa.string()),
+    ]
+)
+ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_ROWS = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One file that matches the patterns."""
+
+    path: bytes
+    blob_sha: str | None
+    """Git's object id of the bytes; None where they were never read."""
+    size: int | None = None
+    content: bytes | None = None
+    reason: Reason | None = None
+    """Why there is no content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What was written."""
+
+    found: int
+    read: int
+    bytes_read: int
+
+
+def write_documents(path: Path, documents: Iterable[Document]) -> Counts:
+    """Write `documents`, which come sorted by path, a row group at a time to bound the memory."""
+    found = read = bytes_read = pending = 0
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        for document in documents:
+            rows.append(_row(document))
+            found += 1
+            if document.content is not None:
+                read += 1
+                bytes_read += len(document.content)
+                pending += len(document.content)
+            if pending >= ROW_GROUP_BYTES or len(rows) >= ROW_GROUP_ROWS:
+                writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+                rows, pending = [], 0
+        if rows:
+            writer.write_table(pa.Table.from_pylist(rows, SCHEMA))
+    return Counts(found=found, read=read, bytes_read=bytes_read)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "path": document.path.decode("utf-8", "backslashreplace"),
+        "blob_sha": document.blob_sha,
+        "size": document.size,
+        "content": document.content,
+        "reason": document.reason,
+    }
+
+
+def blob_sha(content: bytes) -> str:
+    """The id that Git would give a file with this content, in a repository with SHA-1 ids."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

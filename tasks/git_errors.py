@@ -1,0 +1,107 @@
+"""What went wrong in Git, told from what it printed: a person's mistake, the network, or the local clone.
+
+Git has one exit code (128) for all of them, so its messages are all there is; it runs in English (LC_ALL=C).
+"""
+
+import re
+
+from tasks.errors import DocsMlmError, NetworkError, UserError
+
+
+class RefusedObjectError(UserError):
+    """The server does not hand out an object by its id."""
+
+
+class BrokenCloneError(DocsMlmError):
+    """The local clone is damaged; it is thrown away and fetched again."""
+
+
+_TOKEN = "set GIT_TOKEN, source.credentials_block or one of Git's credential helpers"
+_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
+    (
+        r"no space left on device|disk quota exceeded",
+        UserError,
+        "no space left in the work folder: free some, or choose another with --work-dir",
+    ),
+    (
+        r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref",
+        RefusedObjectError,
+        "{place} does not hand out this commit: it does not exist there, or the server gives out branches "
+        "and tags only; check source.ref, or give a branch",
+    ),
+    (
+        r"dubious ownership",
+        UserError,
+        "{place} belongs to another user: if you trust it, run `git config --global --add safe.directory …`",
+    ),
+    (
+        r"authentication failed|could not read (username|password)|terminal prompts disabled"
+        r"|returned error: 40[13]|access denied|permission denied|invalid credentials"
+        r"|host key verification failed",
+        UserError,
+        f"{{place}} refuses access: it is private, or it does not exist; {_TOKEN}, or use an SSH key",
+    ),
+    (
+        r"transport '[^']*' not allowed|unsupported protocol|is not a git command|protocol \S+ not supported",
+        UserError,
+        "{place} needs a Git transport that is not allowed: use https, ssh, git or http",
+    ),
+    (
+        r"certificate|ssl_ca|tls alert",
+        UserError,
+        "{place} shows a certificate that is not trusted: set GIT_SSL_CAINFO to your authority's file",
+    ),
+    (
+        r"dumb http transport",
+        UserError,
+        "{place} is served as plain files, which allows full clones only: use --source.fetch full",
+    ),
+    (
+        r"fsck error|error in object|fsck-objects",
+        UserError,
+        "{place} holds malformed objects, and Git refuses them",
+    ),
+    (
+        r"returned error: (429|5\d\d)|could not resolve|couldn't resolve|name resolution|unable to look up"
+        r"|failed to connect|couldn't connect|unable to connect|connection (refused|reset|closed|timed out)"
+        r"|network is unreachable|no route to host|timed out|timeout|operation too slow|early eof"
+        r"|empty reply|recv failure|send failure|transfer closed|unexpected disconnect|bad line length"
+        r"|gnutls|ssl_error|http/2 stream|invalid index-pack output|expected flush|expected response end"
+        r"|protocol error|unexpected end|hung up upon initial contact",
+        NetworkError,
+        "{place} cannot be reached, or the line broke: check the network and the URL's host, then run again",
+    ),
+    (
+        r"returned error: 404|repository '?[^\n]*not found|does not appear to be a git repository"
+        r"|not valid: is this a git repository|does not exist|no such file or directory|not exported",
+        UserError,
+        f"there is no Git repository at {{place}}: check the URL; if it is private, {_TOKEN}",
+    ),
+    (
+        r"hung up unexpectedly|rpc failed|could not read from remote",
+        NetworkError,
+        "{place} cannot be reached, or the line broke: check the network and the URL's host, then run again",
+    ),
+    (
+        r"corrupt|bad object|unable to read|loose object|packfile|pack has|invalid object|inflate"
+        r"|unable to create '[^']*\.lock'|not a git repository|missing (blob|tree|commit)|shallow file",
+        BrokenCloneError,
+        "the Git repository {place} is damaged",
+    ),
+)
+
+
+def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmError:
+    """The error for a Git command that ended with `status` and `printed` this on standard error."""
+    said = _last_words(printed)
+    for pattern, kind, message in _RULES:
+        if re.search(pattern, printed, re.IGNORECASE):
+            return kind(f"{message.format(place=place)} (git {command}: {said})")
+    return DocsMlmError(f"git {command} failed with exit code {status} for {place}: {said}")
+
+
+def _last_words(printed: str) -> str:
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    telling = [line for line in lines if re.match(r"(remote: )?(error|fatal|ssh|ERROR)\b", line)] or lines
+    words = "; ".join(line[:300] for line in telling[-2:])
+    return words or "nothing was said"
