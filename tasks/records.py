@@ -110,6 +110,14 @@ class TrainedModel(Record):
     """Points of the loss curve: `step`, and `loss`, `learning_rate` or `eval_loss`."""
     fill_samples: list[dict[str, Any]]
     """Masked held-out sentences: `text`, `answer`, `before` and `after` (the top predictions of each)."""
+    precision: str = "fp32"
+    """`bf16` or `fp32`: what products were computed in."""
+    padding_share: float = 0.0
+    """Share of the computed tokens that were padding, in [0, 1)."""
+    peak_memory_bytes: int = 0
+    """Most memory in use: the GPU's, or the process's where there is none."""
+    mfu: float | None = None
+    """Share of the GPU's peak arithmetic that went into the model; None on a CPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,3 +125,11 @@ class PublishedModel(Record):
     """One version of the adapted model, with its card and `summary.json`."""
 
     version: str
+
+
+def short_name(source: str) -> str:
+    """The last two parts of a URL's path, or a file's name, without `.git`."""
+    parts = [
+        part for part in source.removesuffix("/").removesuffix(".git").replace(":", "/").split("/") if part
+    ]
+    return "/".join(parts[-2:]) if "://" in source or "@" in source else parts[-1]

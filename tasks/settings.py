@@ -217,6 +217,16 @@ class ModelSettings(StageSettings):
         description="Sizes of a new BERT; when given, no checkpoint is loaded.",
     )
 
+    @model_validator(mode="after")
+    def _one_model(self) -> Self:
+        default = type(self).model_fields["name_or_path"].default
+        if self.from_scratch is not None and self.name_or_path != default:
+            raise ValueError(
+                f"both name_or_path {self.name_or_path!r} and from_scratch are given: "
+                "leave one out (--model.from-scratch null)"
+            )
+        return self
+
 
 class TrainSettings(StageSettings):
     """How the model is trained. Names are those of transformers' TrainingArguments where it has them."""
@@ -267,6 +277,43 @@ class TrainSettings(StageSettings):
         title="Precision",
         description="bf16: mixed precision; auto: bf16 where this machine computes it fast, else fp32.",
     )
+    attention_dropout: float | None = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Attention dropout",
+        description="Dropout of attention weights in training; without it attention has faster kernels. "
+        "Empty keeps the checkpoint's rate; what is saved always does.",
+    )
+    hidden_dropout: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        title="Hidden dropout",
+        description="Dropout of hidden states in training; empty keeps the checkpoint's rate.",
+    )
+    eval_steps: int = Field(
+        0,
+        ge=0,
+        title="Evaluate every (steps)",
+        description="Steps between two held-out evaluations; 0 for before and after training only.",
+    )
+    early_stopping_patience: int = Field(
+        0,
+        ge=0,
+        title="Patience (evaluations)",
+        description="Stop when the held-out loss has not fallen for so many evaluations; 0 never stops.",
+    )
+    load_best_model_at_end: bool = Field(
+        False,
+        title="Keep the best",
+        description="The result is the model of the lowest held-out loss evaluated, not the last one.",
+    )
+    torch_compile: Annotated[bool, NotInKey] = Field(
+        False,
+        title="Compile",
+        description="Compile the model with torch.compile; pays off on some GPUs, not on CPUs.",
+    )
     save_steps: Annotated[int, NotInKey] = Field(
         500, ge=1, title="Checkpoint every (steps)", description="Steps between two checkpoints in the store."
     )
@@ -288,6 +335,14 @@ class TrainSettings(StageSettings):
     report_to: Annotated[list[Literal["tensorboard", "wandb", "mlflow"]], NotInKey] = Field(
         [], title="Trackers", description="Where to track the run; each needs its extra installed."
     )
+
+    @model_validator(mode="after")
+    def _evaluates(self) -> Self:
+        if (self.early_stopping_patience or self.load_best_model_at_end) and not self.eval_steps:
+            raise ValueError(
+                "early_stopping_patience and load_best_model_at_end need eval_steps: set it above 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:
@@ -336,3 +391,7 @@ class Settings(StageSettings):
         title="Work folder",
         description="Scratch space on this machine; may be deleted between runs.",
     )
+
+    def as_parameters(self) -> dict[str, Any]:
+        """The settings as the flow takes them: one argument a stage."""
+        return {name: getattr(self, name) for name in type(self).model_fields}

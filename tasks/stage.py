@@ -9,6 +9,7 @@ import functools
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import MissingContextError
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
@@ -44,6 +46,8 @@ class Step:
     """What went into the key, for the manifest."""
     record: dict[str, Any] | None = None
     """The stored record of a stage that is reused."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Shared by the steps of a plan: what each stage took, filled as the run goes on."""
 
     @property
     def store(self) -> Store:
@@ -95,11 +99,12 @@ def ancestors_of(*parents: Record) -> dict[str, dict[str, Any]]:
 
 
 def stage(
-    record_type: type[R], *, retries: int = 0
+    record_type: type[R], *, retries: int = 0, card: Callable[[R], str] | None = None
 ) -> Callable[[Callable[Concatenate[Step, P], R]], Callable[Concatenate[Step, P], R]]:
     """Make a Prefect task of a function that builds one stage's result.
 
     A step that is to be reused ends at once in the state `Cached`; any other calls the function.
+    With `card`, its Markdown becomes an artifact of the run, named after the stage.
     Network faults are tried `retries` more times, 2, 4, 8, … seconds apart; nothing else is.
     """
 
@@ -110,18 +115,24 @@ def stage(
             retries=retries,
             retry_delay_seconds=exponential_backoff(2),
             retry_jitter_factor=0.5,
-            retry_condition_fn=_is_network_fault,
+            retry_condition_fn=is_network_fault,
         )
         def run(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> Any:
             if step.action == "reuse" and step.record is not None:
                 record = record_type.from_json(step.record)
-                return Completed(name="Cached", message=f"Reused {step.uri}", data=record)
-            return build(step, *args, **kwargs)
+                result: Any = Completed(name="Cached", message=f"Reused {step.uri}", data=record)
+            else:
+                result = record = build(step, *args, **kwargs)
+            if card is not None:
+                create_markdown_artifact(card(record), key=step.stage, description=build.__doc__)
+            return result
 
         @functools.wraps(build)
         def call(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> R:
             # Called directly, never submitted: a signal then arrives in the stage itself.
+            started = time.monotonic()
             result: R = run(step, *args, return_state=True, **kwargs).result()
+            step.seconds[step.stage] = round(time.monotonic() - started, 3)
             return result
 
         return call
@@ -129,7 +140,8 @@ def stage(
     return decorate
 
 
-def _is_network_fault(_task: Any, _run: Any, state: Any) -> bool:
+def is_network_fault(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether a failed task run is worth another try; a plain function, as Prefect needs it."""
     return isinstance(state.result(raise_on_failure=False), NetworkError)
 
 

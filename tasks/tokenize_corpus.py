@@ -157,11 +157,11 @@ class WindowTable:
         return Dataset(pa.concat_tables(self._tables).combine_chunks(), fingerprint=fingerprint)
 
 
-def code_flags(spans: list[list[int]], starts: Ints) -> npt.NDArray[np.bool_]:
-    """Which tokens begin inside one of the document's code spans (sorted `[start, end)` characters)."""
+def code_flags(spans: list[dict[str, int]], starts: Ints) -> npt.NDArray[np.bool_]:
+    """Which tokens begin inside one of the document's code spans (sorted, characters `start` to `end`)."""
     if not spans:
         return np.zeros(len(starts), np.bool_)
-    edges = np.array(spans, np.int64)
+    edges = np.array([(span["start"], span["end"]) for span in spans], np.int64)
     place = np.searchsorted(edges[:, 0], starts, side="right") - 1
     inside: npt.NDArray[np.bool_] = (place >= 0) & (starts < edges[np.maximum(place, 0), 1])
     return inside

@@ -68,7 +68,7 @@ def test_boundaries_come_from_the_text():
 
 def test_code_flags_follow_the_spans():
     """A token is code exactly when it begins inside a span."""
-    flags = code_flags([[2, 5], [8, 9]], np.array([0, 2, 4, 5, 8, 9]))
+    flags = code_flags([{"start": 2, "end": 5}, {"start": 8, "end": 9}], np.array([0, 2, 4, 5, 8, 9]))
     assert flags.tolist() == [False, True, True, False, True, False]
 
 
