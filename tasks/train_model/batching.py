@@ -1,0 +1,233 @@
+"""Which windows make a step, and how they become tensors: every window once an epoch, little padding.
+
+The order of an epoch follows from (seed, epoch, number of windows, global batch) alone. Windows are
+shuffled, sorted by length within pools of `POOL` steps, and cut into global batches, which are shuffled
+again; so the windows of a step have nearly the same length, and 3 % of padding becomes less than 1 %. Each
+global batch is then split, by length, into the micro-batches of all ranks and accumulation steps: the same
+steps for any split of the same global batch. What does not fill a global batch is trained on last, as a
+smaller step.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tasks.train_model.masking import IGNORED, Masker, Tokens
+
+POOL = 64
+"""Steps among which windows are sorted by length."""
+FILLER = -1
+"""Stands for no window: a row that is computed where a rank would otherwise have none, without loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The token windows of one split, end to end in one array."""
+
+    ids: npt.NDArray[np.int32]
+    code: npt.NDArray[np.bool_]
+    offsets: npt.NDArray[np.int64]
+    """(windows + 1,) where each window starts, and the last one ends."""
+
+    @property
+    def lengths(self) -> Tokens:
+        """(windows,) tokens of each window, special tokens included."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def padded(self, windows: Tokens, pad_token_id: int) -> tuple[Tokens, npt.NDArray[np.bool_]]:
+        """Token ids of some windows and which of them are real, (windows, longest) each."""
+        starts = self.offsets[windows]
+        lengths = self.offsets[windows + 1] - starts
+        steps = np.arange(lengths.max(initial=1))
+        real = steps[None, :] < lengths[:, None]
+        places = np.where(real, starts[:, None] + steps[None, :], 0)
+        return np.where(real, self.ids[places], pad_token_id).astype(np.int64), real
+
+    def code_flags(self, windows: Tokens) -> npt.NDArray[np.bool_]:
+        """Which tokens of some windows are code, (windows, longest); false at padding."""
+        starts = self.offsets[windows]
+        lengths = self.offsets[windows + 1] - starts
+        steps = np.arange(lengths.max(initial=1))
+        real = steps[None, :] < lengths[:, None]
+        flags: npt.NDArray[np.bool_] = self.code[np.where(real, starts[:, None] + steps[None, :], 0)] & real
+        return flags
+
+
+def read_windows(folder: Path) -> dict[str, Windows]:
+    """The windows that the tokenize stage wrote, by split."""
+    from datasets import load_from_disk
+
+    return {name: _flat(split) for name, split in load_from_disk(str(folder / "windows")).items()}
+
+
+def _flat(split: Any) -> Windows:
+    table = split.data.table.combine_chunks()
+    lists = table.column("input_ids").combine_chunks()
+    if "code" in table.column_names:
+        flags = table.column("code").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    else:
+        flags = np.zeros(len(lists.flatten()), np.bool_)
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return Windows(
+        ids=lists.flatten().to_numpy().astype(np.int32),
+        code=flags.astype(np.bool_),
+        offsets=offsets - offsets[0],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """What one forward pass computes: windows of one epoch, at one point of the run."""
+
+    epoch: int
+    step: int
+    """Optimizer steps done when this batch is computed, from the start of the run."""
+    windows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The order of training: which windows each rank sees at each step of each epoch."""
+
+    lengths: Tokens
+    seed: int
+    batch_size: int
+    """Windows of one micro-batch."""
+    accumulation: int = 1
+    ranks: int = 1
+
+    @property
+    def global_batch(self) -> int:
+        """Windows of one optimizer step."""
+        return self.batch_size * self.accumulation * self.ranks
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of one epoch."""
+        return -(-len(self.lengths) // self.global_batch)
+
+    @property
+    def micro_batches_per_epoch(self) -> int:
+        """Micro-batches of one rank in one epoch."""
+        full, rest = divmod(len(self.lengths), self.global_batch)
+        return full * self.accumulation + -(-rest // (self.batch_size * self.ranks))
+
+    def global_batches(self, epoch: int) -> list[Tokens]:
+        """The windows of each step of an epoch, longest window first within each."""
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+        shuffled = generator.permutation(len(self.lengths))
+        whole = len(shuffled) - len(shuffled) % self.global_batch
+        pool = POOL * self.global_batch
+        batches = []
+        for start in range(0, whole, pool):
+            windows = self._by_length(shuffled[start : min(start + pool, whole)])
+            batches += np.split(windows, len(windows) // self.global_batch)
+        ordered = [batches[place] for place in generator.permutation(len(batches))]
+        if whole < len(shuffled):
+            ordered.append(self._by_length(shuffled[whole:]))
+        return ordered
+
+    def micro_batches(self, epoch: int, rank: int) -> Iterator[MicroBatch]:
+        """What one rank computes in an epoch, in order."""
+        for place, windows in enumerate(self.global_batches(epoch)):
+            step = epoch * self.steps_per_epoch + place
+            rounds = -(-len(windows) // (self.batch_size * self.ranks))
+            parts = np.array_split(windows, rounds * self.ranks)
+            for part in parts[rank :: self.ranks]:
+                yield MicroBatch(epoch, step, tuple(part.tolist()) or (FILLER,))
+
+    def _by_length(self, windows: Tokens) -> Tokens:
+        return windows[np.argsort(-self.lengths[windows], kind="stable")]
+
+
+class EpochOrder(Sampler[list[MicroBatch]]):
+    """A plan's micro-batches of one rank and epoch, as torch's data loader asks for them."""
+
+    def __init__(self, plan: Plan, rank: int = 0) -> None:
+        self.plan, self.rank, self.epoch = plan, rank, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, counted from 0."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[list[MicroBatch]]:
+        return ([batch] for batch in self.plan.micro_batches(self.epoch, self.rank))
+
+    def __len__(self) -> int:
+        return self.plan.micro_batches_per_epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
+    """Makes the tensors of a micro-batch; in a data worker or not, they come out the same."""
+
+    windows: Windows
+    masker: Masker
+    pad_token_id: int
+    rate: float
+    final_rate: float
+    """The mask rate falls linearly from `rate` to this."""
+    total_steps: int
+
+    def __getitem__(self, batch: MicroBatch) -> dict[str, torch.Tensor]:
+        places = np.array(batch.windows, np.int64)
+        ids, real = self.windows.padded(np.maximum(places, 0), self.pad_token_id)
+        seen, labels = self.masker(ids, real, places, batch.epoch, self.rate_at(batch.step))
+        return batch_tensors(seen, labels, real)
+
+    def rate_at(self, step: int) -> float:
+        """The mask rate at an optimizer step."""
+        done = min(step / max(self.total_steps - 1, 1), 1.0)
+        return self.rate + (self.final_rate - self.rate) * done
+
+
+def batch_tensors(seen: Tokens, labels: Tokens, real: npt.NDArray[np.bool_]) -> dict[str, torch.Tensor]:
+    """What the model needs of a batch, and nothing that would make it compute more.
+
+    Returns:
+        `input_ids` (batch, positions); `attention_mask` likewise, but only where there is padding, since
+        attention without a mask has the faster kernels; `labels` (masked,), the tokens to predict; and
+        where they are: `rows` (masked,) in the flattened batch, `queries` (batch, most masked of a window)
+        as positions, padded with 0, and `query_rows` (masked,) in the flattened `queries`.
+    """
+    masked = labels != IGNORED
+    window, position = np.nonzero(masked)
+    counts = masked.sum(axis=1)
+    most = max(int(counts.max(initial=0)), 1)
+    place = np.arange(len(window)) - np.repeat(np.cumsum(counts) - counts, counts)
+    queries = np.zeros((len(seen), most), np.int64)
+    queries[window, place] = position
+    tensors = {
+        "input_ids": seen,
+        "labels": labels[window, position],
+        "rows": window * seen.shape[1] + position,
+        "queries": queries,
+        "query_rows": window * most + place,
+    }
+    if not real.all():
+        tensors["attention_mask"] = real.astype(np.int64)
+    return {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+
+class EpochLoader(DataLoader[dict[str, torch.Tensor]]):
+    """A data loader whose order follows the epoch, told by transformers' Trainer."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch, counted from 0."""
+        sampler = self.batch_sampler
+        if isinstance(sampler, EpochOrder):
+            sampler.set_epoch(epoch)
+
+
+def only(batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The one batch of a list: the data set has made the batch already."""
+    return batches[0]

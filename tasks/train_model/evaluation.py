@@ -1,0 +1,96 @@
+"""How well a model predicts held-out tokens: the same windows and masks every time, prose and code apart.
+
+The masks follow from the windows alone (`EVAL_SEED`, 15 %), whatever the training's seed and rate, and the
+arithmetic is fp32 throughout, so that figures of any two models of one tokenizer and corpus can be
+compared.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from transformers.modeling_utils import PreTrainedModel
+
+from tasks.train_model.batching import Windows, batch_tensors
+from tasks.train_model.heads import MaskedPlaces, SparseRows, masked_logits
+from tasks.train_model.masking import IGNORED, Masker
+
+EVAL_SEED = 0
+EVAL_RATE = 0.15
+EVAL_BATCH = 32
+
+
+def evaluate(
+    model: PreTrainedModel, rows: SparseRows, windows: Windows, masker: Masker, pad_token_id: int
+) -> dict[str, float]:
+    """`loss` (nats), `perplexity`, `accuracy` and `masked_tokens`, each also as `prose_…` and `code_…`.
+
+    All are means over masked tokens, not over batches. A kind without masked tokens is left out.
+
+    Args:
+        masker: of which the special tokens and the shares are used; the seed is `EVAL_SEED`.
+    """
+    masker = eval_masker(masker)
+    order = np.argsort(windows.lengths, kind="stable")
+    losses, hits, code = [], [], []
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), EVAL_BATCH):
+            places = order[start : start + EVAL_BATCH]
+            ids, real = windows.padded(places, pad_token_id)
+            seen, labels = masker(ids, real, places, epoch=0, rate=EVAL_RATE)
+            logits, targets = predict(model, rows, batch_tensors(seen, labels, real))
+            losses.append(nn.functional.cross_entropy(logits, targets, reduction="none").double().cpu())
+            hits.append((logits.argmax(-1) == targets).cpu())
+            code.append(torch.from_numpy(windows.code_flags(places)[labels != IGNORED]))
+    model.train(training)
+    loss, hit, is_code = torch.cat(losses), torch.cat(hits).double(), torch.cat(code)
+    every = torch.ones_like(is_code)
+    kinds = {"": every, "prose_": ~is_code, "code_": is_code}
+    return {
+        name: value
+        for prefix, chosen in kinds.items()
+        if chosen.any()
+        for name, value in _figures(prefix, loss[chosen], hit[chosen]).items()
+    }
+
+
+def eval_masker(masker: Masker) -> Masker:
+    """The masks of evaluation: BERT's shares, and a seed that no run chooses."""
+    return Masker(
+        seed=EVAL_SEED,
+        mask_token_id=masker.mask_token_id,
+        special_ids=masker.special_ids,
+        vocab_size=masker.vocab_size,
+    )
+
+
+def predict(
+    model: PreTrainedModel, rows: SparseRows, tensors: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The fp32 logits (masked, vocabulary) of a batch of `batch_tensors`, and its labels (masked,)."""
+    inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+    labels = inputs.pop("labels")
+    places = take_places(inputs)
+    with rows.at(places):
+        logits = model(**inputs).logits
+    return masked_logits(logits, places).float(), labels
+
+
+def take_places(inputs: dict[str, torch.Tensor]) -> MaskedPlaces:
+    """Move what tells where the masked tokens are out of a batch's tensors: the model does not take it."""
+    return MaskedPlaces(
+        rows=inputs.pop("rows"), queries=inputs.pop("queries"), query_rows=inputs.pop("query_rows")
+    )
+
+
+def _figures(prefix: str, loss: torch.Tensor, hits: torch.Tensor) -> dict[str, float]:
+    mean = float(loss.mean())
+    return {
+        f"{prefix}loss": mean,
+        f"{prefix}perplexity": math.exp(min(mean, 700.0)),
+        f"{prefix}accuracy": float(hits.mean()),
+        f"{prefix}masked_tokens": float(len(loss)),
+    }

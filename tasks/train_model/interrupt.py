@@ -1,0 +1,46 @@
+"""SIGTERM and Ctrl-C, heard but not obeyed at once: the step is finished and saved first."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Whether a signal has asked the run to stop, and which."""
+
+    signal: int | None = None
+
+
+@contextmanager
+def delayed_stop(request: StopRequest) -> Iterator[None]:
+    """Within, the first SIGTERM or SIGINT is only noted in `request`, and raised again at the end.
+
+    A second one is not held back. Outside the main thread, where Python takes no signals, nothing is changed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        request.signal = number
+        restore()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, note)
+    try:
+        yield
+    finally:
+        restore()
+    if request.signal is not None:
+        signal.raise_signal(request.signal)
+        raise KeyboardInterrupt

@@ -1,0 +1,150 @@
+"""What a run tells while it trains: loss, rate, tokens a second, padding, memory and time left.
+
+The sums of the current logging interval travel in the checkpoint, so that a run that was killed between two
+log points reports the same losses as one that was not.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from tasks.errors import UserError
+from tasks.stage import stage_logger
+from tasks.train_model.hardware import peak_flops, peak_memory_bytes
+
+Listener = Callable[[dict[str, Any]], None]
+
+
+class Meter(TrainerCallback, ExportableState):
+    """Counts tokens, padding, loss and time of a run.
+
+    Args:
+        total: optimizer steps of the whole run.
+        flops_per_token: operations of a training step for one real token, without recomputation.
+        on_progress: told of every log point.
+    """
+
+    def __init__(self, total: int, flops_per_token: float, on_progress: Listener | None = None) -> None:
+        self.total, self.flops_per_token, self._listener = total, flops_per_token, on_progress
+        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self.losses: list[torch.Tensor] = []
+        self.steps_in_interval = 0
+        self.baseline: dict[str, Any] | None = None
+        """What was measured before training, kept for runs that resume."""
+        self.tokens = self.computed = self.steps = 0
+        self.seconds = 0.0
+        """Of this process, evaluation and checkpoints not counted."""
+        self._since: float | None = None
+        self._mark = (0, 0, 0.0)
+        self._said = -math.inf
+
+    def add(self, loss: torch.Tensor, real: int, computed: int) -> None:
+        """Count one micro-batch: its loss, its tokens, and its tokens with padding."""
+        self.loss_sum = self.loss_sum.to(loss.device) + loss
+        self.tokens += real
+        self.computed += computed
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens trained on a second, padding not counted."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the computed tokens that were padding."""
+        return 1 - self.tokens / self.computed if self.computed else 0.0
+
+    @property
+    def mfu(self) -> float | None:
+        """Share of the GPU's peak arithmetic that went into the model, or None where it is not known."""
+        peak = peak_flops()
+        return self.tokens_per_second * self.flops_per_token / peak if peak else None
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the current interval."""
+        kept = {"loss_sum": float(self.loss_sum), "steps": self.steps_in_interval, "baseline": self.baseline}
+        return {"args": {}, "attributes": kept}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Take up the interval where the checkpoint left it."""
+        kept = state.stateful_callbacks.get("Meter", {}).get("attributes", {})
+        self.loss_sum = torch.tensor(kept.get("loss_sum", 0.0), dtype=torch.float64)
+        self.steps_in_interval = kept.get("steps", 0)
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock."""
+        self._since = self._since or time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Count a step, and its time: what follows may be a log point, an evaluation or a checkpoint."""
+        self.steps += 1
+        self.steps_in_interval += 1
+
+    def pause(self) -> None:
+        """Stop the clock until the next step."""
+        if self._since is not None:
+            self.seconds += time.perf_counter() - self._since
+            self._since = None
+
+    def take_loss(self, step: int) -> float:
+        """The mean loss of the interval that ends at `step`; begins the next.
+
+        Raises:
+            UserError: it is not a finite number.
+        """
+        loss = float(self.loss_sum) / max(self.steps_in_interval, 1)
+        self.loss_sum = torch.zeros_like(self.loss_sum)
+        self.steps_in_interval = 0
+        if not math.isfinite(loss):
+            raise UserError(
+                f"training diverged: the loss is {loss} at step {step}; lower train.learning_rate "
+                "or raise train.warmup_share"
+            )
+        return loss
+
+    def report(self, step: int, loss: float, learning_rate: float) -> dict[str, float]:
+        """Log one line, tell the listener, and return the figures for trackers."""
+        self.pause()
+        tokens, computed, seconds = self._mark
+        self._mark = (self.tokens, self.computed, self.seconds)
+        rate = (self.tokens - tokens) / max(self.seconds - seconds, 1e-9)
+        padding = 1 - (self.tokens - tokens) / max(self.computed - computed, 1)
+        left = (self.total - step) * self.seconds / max(self.steps, 1)
+        figures = {"tokens_per_second": rate, "padding_share": padding, "seconds_left": left}
+        figures["peak_memory_bytes"] = float(peak_memory_bytes())
+        peak = peak_flops()
+        if peak:
+            figures["mfu"] = rate * self.flops_per_token / peak
+        # A line every few seconds is enough for a person; the curve keeps every point.
+        now = time.monotonic()
+        if now - self._said > 5 or step >= self.total:
+            self._said = now
+            stage_logger().info(
+                "Step %d/%d: loss %.4f, rate %.2e, %s tokens/s, padding %.1f %%, %.1f GB, %s left%s",
+                step,
+                self.total,
+                loss,
+                learning_rate,
+                f"{rate:,.0f}",
+                100 * padding,
+                figures["peak_memory_bytes"] / 1e9,
+                _clock(left),
+                f", {figures['mfu']:.0%} of the GPU's peak" if peak else "",
+            )
+        if self._listener:
+            self._listener(
+                {"step": step, "total": self.total, "loss": loss, "learning_rate": learning_rate, **figures}
+            )
+        return figures
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
