@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -91,9 +92,12 @@ def remote_access(address: GitAddress, settings: SourceSettings) -> GitAccess:
         raise UserError(f"a password would travel unencrypted to {address.url}: use https://")
     if password is not None:
         parts = urlsplit(address.url)
+        username = address.username or os.environ.get("GIT_USERNAME") or "x-access-token"
+        if not (username + password).isprintable():
+            # A line feed would add a line of its own to what the helper answers.
+            raise UserError(f"the user name or token for {address.url} holds a line feed or the like")
         config["credential.helper"] = ""
         config[f"credential.{parts.scheme}://{parts.netloc}.helper"] = _HELPER
-        username = address.username or os.environ.get("GIT_USERNAME") or "x-access-token"
         extra = {"DOCS_MLM_GIT_USERNAME": username, "DOCS_MLM_GIT_PASSWORD": password}
     elif address.username and address.protocol in ("http", "https"):
         config[f"credential.{address.url}.username"] = address.username
@@ -111,11 +115,9 @@ def _is_this_machine(host: str) -> bool:
 
 def _token(settings: SourceSettings) -> str | None:
     token = os.environ.get("GIT_TOKEN", "")
-    origin = "GIT_TOKEN"
     if settings.credentials_block is not None:
         from prefect.blocks.system import Secret
 
-        origin = f"the Prefect block {settings.credentials_block!r}"
         try:
             block = cast("Secret[Any]", Secret.load(settings.credentials_block))
         except ValueError as error:
@@ -124,10 +126,7 @@ def _token(settings: SourceSettings) -> str | None:
                 "or set GIT_TOKEN and leave source.credentials_block out"
             ) from error
         token = str(block.get())
-    token = token.strip()
-    if not token.isprintable():
-        raise UserError(f"{origin} holds more than one line: give the token alone")
-    return token or None
+    return token.strip() or None
 
 
 def _environment(config: dict[str, str], *, protocols: str) -> dict[str, str]:
@@ -215,7 +214,7 @@ class GitRepository:
         """
         last: deque[str] = deque(maxlen=50)
         with self._started(arguments, istream) as process:
-            for line in _lines(process.stderr):
+            for line in _lines(process):
                 last.append(line)
                 on_line(self.access.scrub(line))
             status = process.wait()
@@ -267,20 +266,33 @@ class GitRepository:
         return error_of(self.access.scrub(errors), command=command, status=status, place=place)
 
 
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """The lines of a running command's standard error, ended by line feed or carriage return."""
-    number = stream.fileno()
+def _lines(process: _Process) -> Iterator[str]:
+    """The lines of a running command's standard error, ended by line feed or carriage return.
+
+    Raises:
+        NetworkError: it says nothing for too long.
+    """
+    number = process.stderr.fileno()
     pending = b""
-    while select.select([number], [], [], SILENCE_SECONDS)[0]:
-        chunk = os.read(number, 65536)
-        if not chunk:
-            if pending:
-                yield pending.decode("utf-8", "replace")
-            return
-        *whole, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
-        pending = pending[-LONGEST_LINE:]
-        yield from (line.decode("utf-8", "replace") for line in whole if line.strip())
-    raise NetworkError(f"the transfer stood still for {SILENCE_SECONDS} s: check the network, then run again")
+    last = time.monotonic()
+    while True:
+        if select.select([number], [], [], 1.0)[0]:
+            chunk = os.read(number, 65536)
+            if not chunk:
+                break
+            *whole, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
+            pending = pending[-LONGEST_LINE:]
+            yield from (line.decode("utf-8", "replace") for line in whole if line.strip())
+            last = time.monotonic()
+        elif process.poll() is not None:
+            # Something that it left in the background still holds the pipe.
+            break
+        elif time.monotonic() - last > SILENCE_SECONDS:
+            raise NetworkError(
+                f"the transfer stood still for {SILENCE_SECONDS} s: check the network, then run again"
+            )
+    if pending.strip():
+        yield pending.decode("utf-8", "replace")
 
 
 def _end(process: "_Process") -> None:

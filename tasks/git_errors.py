@@ -13,26 +13,28 @@ class RefusedObjectError(UserError):
 
 
 class BrokenCloneError(DocsMlmError):
-    """The local clone is damaged; it is thrown away and fetched again."""
+    """Git failed for no fault of the network or the user: a local clone is thrown away and made again."""
 
 
 _TOKEN = "set GIT_TOKEN, source.credentials_block or one of Git's credential helpers"
-_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
+_LOCAL_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
     (
         r"no space left on device|disk quota exceeded",
         UserError,
         "no space left in the work folder: free some, or choose another with --work-dir",
     ),
     (
+        r"dubious ownership",
+        UserError,
+        "{place} belongs to another user: if you trust it, name it in Git's safe.directory setting",
+    ),
+)
+_REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
+    (
         r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref",
         RefusedObjectError,
         "{place} does not hand out this commit: it does not exist there, or the server gives out branches "
         "and tags only; check source.ref, or give a branch",
-    ),
-    (
-        r"dubious ownership",
-        UserError,
-        "{place} belongs to another user: if you trust it, run `git config --global --add safe.directory …`",
     ),
     (
         r"authentication failed|could not read (username|password)|terminal prompts disabled"
@@ -82,22 +84,17 @@ _RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
         NetworkError,
         "{place} cannot be reached, or the line broke: check the network and the URL's host, then run again",
     ),
-    (
-        r"corrupt|bad object|unable to read|loose object|packfile|pack has|invalid object|inflate"
-        r"|unable to create '[^']*\.lock'|not a git repository|missing (blob|tree|commit)|shallow file",
-        BrokenCloneError,
-        "the Git repository {place} is damaged",
-    ),
 )
 
 
 def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmError:
     """The error for a Git command that ended with `status` and `printed` this on standard error."""
     said = _last_words(printed)
-    for pattern, kind, message in _RULES:
+    rules = _LOCAL_RULES + _REMOTE_RULES if command in ("fetch", "ls-remote") else _LOCAL_RULES
+    for pattern, kind, message in rules:
         if re.search(pattern, printed, re.IGNORECASE):
             return kind(f"{message.format(place=place)} (git {command}: {said})")
-    return DocsMlmError(f"git {command} failed with exit code {status} for {place}: {said}")
+    return BrokenCloneError(f"git {command} failed with exit code {status} for {place}: {said}")
 
 
 def _last_words(printed: str) -> str:

@@ -18,6 +18,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HELPER = re.compile(r"([A-Za-z0-9][A-Za-z0-9+.-]*)::")
 _SCP_LIKE = re.compile(r"(?:([^/@:]+)@)?(\[[0-9A-Fa-f:.]+\]|[^/:@]+):(.+)", re.DOTALL)
 
+# user:password@host:path, which no Git takes but people type
+_SCP_PASSWORD = re.compile(r"^([^/@:]+):[^/@]+@([^/:@]+:)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitAddress:
@@ -61,6 +64,8 @@ def parse_address(url: str) -> GitAddress:
         raise UserError(f"the Git transport {helper[1]}:: in {shown!r} is not allowed: {WAYS}")
     if scheme := _SCHEME.match(url):
         return _parse_url(url, scheme[1].lower(), shown)
+    if _SCP_PASSWORD.match(url):
+        raise UserError(f"{shown!r} came with a password, which SSH does not take: use a key")
     if (scp := _SCP_LIKE.fullmatch(url)) and "/" not in url.partition(":")[0]:
         _check_host(scp[2], scp[3], shown)
         return GitAddress(url=url, protocol="ssh", username=scp[1])
@@ -99,8 +104,7 @@ def _check_host(host: str, path: str, shown: str) -> None:
 def safe_name(url: str) -> str:
     """`url` as it may be shown and kept: without password, user of the web, query and fragment."""
     if not _SCHEME.match(url):
-        # user:password@host:path, which no Git takes but people type
-        return re.sub(r"^([^/@:]+):[^/@]+@", r"\1@", url)
+        return _SCP_PASSWORD.sub(r"\1@\2", url)
     try:
         return _without_secrets(urlsplit(url))
     except ValueError:

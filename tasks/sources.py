@@ -9,8 +9,9 @@ from typing import Literal
 from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from tasks.doc_paths import file_sha256, folder_digest
-from tasks.errors import DocsMlmError, UserError
+from tasks.errors import UserError
 from tasks.git_command import ANSWER_SECONDS, GitRepository, local_access, remote_access
+from tasks.git_errors import BrokenCloneError
 from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings
 
@@ -94,7 +95,9 @@ def open_checkout(checkout: Path) -> GitRepository:
 
 def _without_git(kind: Literal["folder", "json_file"], path: Path, digest: str) -> ResolvedSource:
     name = path.absolute().name or str(path)
-    return ResolvedSource(kind=kind, name=name, identity=kind, commit_sha=f"sha256:{digest}", ref=None)
+    # A text of a JSON file is called after the file.
+    identity = f"{kind}:{name}" if kind == "json_file" else kind
+    return ResolvedSource(kind=kind, name=name, identity=identity, commit_sha=f"sha256:{digest}", ref=None)
 
 
 def _resolve_checkout(checkout: Path, ref: str | None) -> ResolvedSource:
@@ -105,9 +108,7 @@ def _resolve_checkout(checkout: Path, ref: str | None) -> ResolvedSource:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}"
         )
         full_name = repository.run("rev-parse", "--symbolic-full-name", "--verify", "--quiet", wanted)
-    except UserError:
-        raise
-    except DocsMlmError as error:
+    except BrokenCloneError as error:
         raise UserError(
             f"source.ref {wanted!r} is not in the checkout {checkout}: give a branch, tag or commit of it"
         ) from error

@@ -47,7 +47,8 @@ def snapshot_url(source: ResolvedSource, settings: SourceSettings, clones: Path,
     address = parse_address(settings.url or "")
     access = remote_access(address, settings)
     fetch = settings.fetch
-    for attempt in range(3):
+    broken = False
+    while True:
         with local_clone(clones, source, access, fetch) as clone:
             try:
                 chosen = clone.update(PathPatterns(settings))
@@ -58,11 +59,11 @@ def snapshot_url(source: ResolvedSource, settings: SourceSettings, clones: Path,
                 stage_logger().info("%s hands out no single objects: trying a shallow clone", source.name)
                 fetch = "shallow"
             except BrokenCloneError as error:
-                if attempt == 2:
+                if broken:
                     raise
+                broken = True
                 stage_logger().warning("%s: cloning again", error)
                 shutil.rmtree(clone.git.git_dir or "", ignore_errors=True)
-    raise BrokenCloneError(f"the clone of {source.name} breaks each time it is made: look at the disk")
 
 
 def snapshot_checkout(source: ResolvedSource, settings: SourceSettings, target: Path) -> Result:

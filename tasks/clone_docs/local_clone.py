@@ -21,14 +21,16 @@ from git import RemoteProgress
 
 from tasks.clone_docs.git_tree import Chosen, choose, list_tree
 from tasks.doc_paths import PathPatterns
-from tasks.errors import DocsMlmError
+from tasks.errors import UserError
 from tasks.git_command import GitAccess, GitRepository
-from tasks.git_errors import RefusedObjectError
+from tasks.git_errors import BrokenCloneError, RefusedObjectError
 from tasks.sources import ResolvedSource
 from tasks.stage import stage_logger
 
 BATCH = 4_000
 """Blobs asked for at once: few requests, and little lost when the line breaks."""
+MOST_PACKS = 100
+"""Above this a partial or shallow clone is made anew."""
 LOG_SECONDS = 2.0
 """Time between two lines of progress."""
 
@@ -72,7 +74,9 @@ class LocalClone:
 
     def _prepare(self) -> None:
         folder = self._folder
-        if not (folder / "HEAD").is_file():
+        packs = len(list(folder.glob("objects/pack/*.pack")))
+        # Each commit brings a pack or two, and Git grows slow with hundreds.
+        if not (folder / "HEAD").is_file() or (packs > MOST_PACKS and self.fetch != "full"):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             # Only a SHA-256 repository has ids of 64 digits.
@@ -100,10 +104,12 @@ class LocalClone:
                 raise
             self._run_fetch("--no-tags", *depth, *filters, "origin", f"+{self.source.ref}:refs/docs/tip")
             if not self._has(f"{sha}^{{commit}}"):
-                raise DocsMlmError(
-                    f"{self.source.ref} of {self.source.name} moved on while it was fetched: run again"
+                raise RefusedObjectError(
+                    f"{self.source.ref} of {self.source.name} has moved on from {sha}: run again"
                 ) from None
             self.git.run("update-ref", self._kept, sha)
+        if not self._has(f"{self._kept}^{{commit}}"):
+            raise UserError(f"{sha} in {self.source.name} is no commit: give a branch, tag or commit")
 
     def _fetch_blobs(self, wanted: list[str]) -> None:
         present = self._objects()
@@ -133,7 +139,7 @@ class LocalClone:
     def _has(self, name: str) -> bool:
         try:
             self.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", name)
-        except DocsMlmError:
+        except BrokenCloneError:
             return False
         return True
 
