@@ -1,0 +1,122 @@
+"""Faults of the store: what passes is tried again within a set time, the rest becomes one clear error."""
+
+import errno
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from aiohttp import ClientPayloadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
+
+from tasks.errors import DocsMlmError, MissingStoreError, NetworkError, StoreError
+
+PATIENCE = 120.0
+"""Seconds for which one request to the store is tried again before the store counts as away."""
+
+_LOG = logging.getLogger("docs_mlm")
+_LONGEST_PAUSE = 8.0
+_PASSING_CODES = {"SlowDown", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_MISSING = (FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectoryError)
+_LINE_FAULTS = (
+    BotoConnectionError,
+    HTTPClientError,
+    ResponseParserError,
+    ClientPayloadError,
+    ConnectionError,
+    TimeoutError,
+)
+
+T = TypeVar("T")
+
+
+class Truncated(ConnectionError):
+    """Fewer bytes arrived than were asked for."""
+
+
+def persist(call: Callable[[], T], *, patience: float) -> T:
+    """What `call` returns, tried again while a fault passes, `patience` seconds long.
+
+    The pauses grow from 0.2 to 8 seconds and are drawn at random below that, so that many clients do not
+    return together. An attempt that was begun in time is let finish.
+    """
+    end = time.monotonic() + patience
+    ceiling = 0.2
+    while True:
+        try:
+            return call()
+        except (OSError, BotoCoreError, ClientPayloadError, ResponseParserError) as error:
+            pause = random.uniform(ceiling / 2, ceiling)
+            if not is_passing(error) or time.monotonic() + pause > end:
+                raise
+            if ceiling >= _LONGEST_PAUSE:
+                _LOG.warning("The store does not answer (%s): trying again", _kind(error))
+            time.sleep(pause)
+            ceiling = min(ceiling * 2, _LONGEST_PAUSE)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a later attempt may succeed: the line, a timeout, a server that is busy or ill."""
+    if isinstance(error, _LINE_FAULTS):
+        return True
+    cause = error.__cause__
+    if not isinstance(cause, ClientError):
+        return False
+    status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or status == 429 or cause.response["Error"].get("Code") in _PASSING_CODES
+
+
+@contextmanager
+def explained(url: str, verb: str) -> Iterator[None]:
+    """Turn what the clients raise into one clear error about the store at `url`."""
+    try:
+        yield
+    except (OSError, BotoCoreError, ClientPayloadError, ResponseParserError) as error:
+        raise explain(error, url, verb) from error
+
+
+def explain(error: Exception, url: str, verb: str) -> DocsMlmError:
+    """The clear error for what a client raised while the store at `url` was being `verb`."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        place = "on this machine " if verb == "read" else ""
+        return StoreError(
+            f"no space left {place}while the store {url} was being {verb}: free some, then run again"
+        )
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
+        return MissingStoreError(
+            f"no S3 credentials for {url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        )
+    if is_passing(error):
+        return NetworkError(
+            f"the store {url} does not answer ({_kind(error)}): check the network and AWS_ENDPOINT_URL, "
+            "then run again"
+        )
+    if isinstance(error, PermissionError):
+        return MissingStoreError(
+            f"the store {url} cannot be {verb}: permission denied; "
+            "check the folder's rights or the AWS_* credentials"
+        )
+    if isinstance(error, _MISSING) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+        return MissingStoreError(
+            f"the store {url} cannot be {verb}: {error.strerror or error}; "
+            "create it, or choose another with --store"
+        )
+    return StoreError(f"the store {url} cannot be {verb}: {error}")
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error.__cause__, ClientError):
+        return str(error.__cause__.response["Error"].get("Code", "error"))
+    return type(error).__name__
