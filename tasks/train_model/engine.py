@@ -289,20 +289,6 @@ def stored_baseline(checkpoint: Path | None) -> dict[str, Any] | None:
     return kept.get("baseline")
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint in a local folder: the Trainer writes `trainer_state.json` last."""
-    found = [path for path in folder.glob("checkpoint-*") if _is_whole(path)]
-    return max(found, key=lambda path: int(path.name.rsplit("-", 1)[-1]), default=None)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        step = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
-    except (OSError, ValueError, KeyError):
-        return False
-    return checkpoint.name == f"checkpoint-{step}"
-
-
 def curve(log_history: list[dict[str, float]]) -> list[dict[str, float]]:
     """The points of the loss curve: `step`, and `loss` and `learning_rate`, or `eval_loss`."""
     kept = ("step", "loss", "learning_rate", "eval_loss")
