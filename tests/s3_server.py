@@ -54,6 +54,8 @@ def s3_server(root: Path, *, port: int | None = None) -> Iterator[S3Server]:
     (root / BUCKET).mkdir(parents=True, exist_ok=True)
     server = S3Server(port=port or _free_port(), root=root)
     command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(root)]
+    # A test alters stored files behind the server's back; a cached folder would hide that.
+    command += ["--dir-cache-time", "1ms"]
     command += ["--addr", f"127.0.0.1:{server.port}", "--auth-key", f"{KEY},{SECRET}"]
     log = root.parent / f"rclone-{server.port}.log"
     with log.open("wb") as stream:

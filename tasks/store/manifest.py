@@ -103,7 +103,7 @@ def _is_inside(name: Any) -> bool:
         return False
     path = PurePosixPath(name)
     # `a//b`, `./a` and `a/` are other spellings of a name that the store knows by one.
-    return not path.is_absolute() and ".." not in path.parts and path.as_posix() == name
+    return name != "." and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name
 
 
 def _digest_of(body: dict[str, Any]) -> str:

@@ -30,7 +30,8 @@ PART = 16 << 20
 """Bytes in one part of a large file; FILES times PARTS of them may be on their way at once."""
 FILES = 4
 PARTS = 4
-_ROUNDS = 6
+_ROUNDS = 24
+"""Looks at a folder that is being committed; three are enough where nobody else writes."""
 _STALL = 30
 """Seconds without a byte after which a connection counts as dead."""
 
@@ -120,21 +121,23 @@ class S3Objects:
         back, until one manifest and its files agree. The last look comes after the manifest is written.
         """
         sent: dict[str, str] = {}
-        written = ""
-        for round_ in range(_ROUNDS):
+        began, paused = time.monotonic(), False
+        for _ in range(_ROUNDS):
             there = self.entries(path)
             ours = {f.name for f in manifest.files if self._is_ours(folder, f, there.get(f.name), sent)}
             theirs = stands()
             if theirs is not None and _agrees(theirs, manifest, ours):
                 return theirs
             late = [file for file in manifest.files if file.name not in ours]
-            if late and written:
-                time.sleep(random.uniform(0, round_))  # so that two who undo each other's work part
-            if late:
-                each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
-            else:
-                written = manifest.key
+            if not late:
                 self.write(f"{path}/{MANIFEST}", manifest.dump())
+            elif sent and not paused:
+                # Another run put its bytes over ours: one of the two must be quicker next time.
+                time.sleep(random.uniform(0, 2 * (time.monotonic() - began)))
+                paused = True
+            else:
+                each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
+                paused = False
         raise StoreError(
             f"s3://{self._bucket}/{self._prefix}{path} does not keep what is written to it: "
             "see whether another run writes there, and run again"
