@@ -1,5 +1,6 @@
 """The main flow: a documentation repository goes in, an adapted model comes out in the store."""
 
+import sys
 from pathlib import Path
 
 from prefect import flow
@@ -52,3 +53,9 @@ def adapt(
     lineage = Lineage(snapshot=snapshot, corpus=corpus, dataset=dataset, tokenized=tokenized, trained=trained)
     published = publish_model(plan["models"], lineage, Origin(base=plan.base, settings=settings))
     return summarise_run(plan, lineage, published)
+
+
+if __name__ == "__main__":
+    from flows.command import main
+
+    main(["run", *sys.argv[1:]])

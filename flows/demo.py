@@ -1,5 +1,6 @@
 """The demo: the main flow on documents that every machine with docs-mlm already has."""
 
+import sys
 from pathlib import Path
 
 from prefect import flow
@@ -18,4 +19,11 @@ def demo(store: str = DEFAULTS.store, work_dir: Path = DEFAULTS.work_dir) -> Run
     """Adapt a small BERT to the descriptions of the installed Python packages, without a network."""
     url = make_demo_docs(work_dir / "demo-docs")
     chosen = preset_settings("demo", source={"url": url}, store=store, work_dir=work_dir)
-    return adapt(**chosen.as_parameters())
+    summary: RunSummary = adapt(**chosen.as_parameters())
+    return summary
+
+
+if __name__ == "__main__":
+    from flows.command import main
+
+    main(["demo", *sys.argv[1:]])

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.published import Version
+from tasks.records import short_name
 from tasks.resolve_plan import Plan
 from tasks.summarise_run import RunSummary
 
-OUT = Console(highlight=False, soft_wrap=True)
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def print_json(value: Any) -> None:
@@ -46,7 +47,7 @@ def show_summary(summary: RunSummary, *, as_json: bool) -> None:
     for name, stage in summary.stages.items():
         action = "[green]reused[/]" if stage["reused"] else "[yellow]ran[/]"
         stages.add_row(name, action, f"{stage['seconds']:.1f}", stage["why"])
-    OUT.print(stages)
+    show(stages)
     show_corpus(summary)
     show_figures(summary)
     if summary.fill_samples:
@@ -57,7 +58,7 @@ def show_summary(summary: RunSummary, *, as_json: bool) -> None:
                 sample["answer"],
                 *(_top(sample[when]) for when in ("before", "after")),
             )
-        OUT.print(samples)
+        show(samples)
     place = summary.model["uri"].removeprefix("file://")
     OUT.print(f"Model     [bold]{place}[/]\nVersion   {summary.model['version']}\n\nNext:")
     OUT.print(f'  docs-mlm predict --store {summary.store} "The \\[MASK] is ready."')
@@ -74,7 +75,7 @@ def show_corpus(summary: RunSummary) -> None:
     tokens = summary.tokens
     corpus.add_row("tokens", f"{tokens['corpus']:,} (train {tokens['train']:,}, held out {tokens['eval']:,})")
     corpus.add_row("coverage", f"{tokens['coverage']:.1%} of the training text in one epoch")
-    OUT.print(corpus)
+    show(corpus)
 
 
 def show_figures(summary: RunSummary) -> None:
@@ -84,7 +85,7 @@ def show_figures(summary: RunSummary) -> None:
         figures = _table("held out", "before", "after")
         for name, form in (("loss", ".3f"), ("perplexity", ",.1f"), ("accuracy", ".1%")):
             figures.add_row(name, format(before[name], form), format(after[name], form))
-        OUT.print(figures)
+        show(figures)
     speed = f"{training['tokens_per_second']:,.0f} tokens/s on {training['device']}"
     OUT.print(f"{training['global_step']:,} steps at {speed}\n")
 
@@ -96,7 +97,7 @@ def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
         table = _table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
         for token, score in predictions:
             table.add_row(_escape(token), f"{score:.1%}")
-        OUT.print(table)
+        show(table)
 
 
 def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None:
@@ -111,9 +112,15 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
     for v in versions:
         figures = [_number(v.loss_before), _number(v.loss_after), _number(v.accuracy)]
         commit = v.commit_sha.removeprefix("sha256:")[:8]
-        table.add_row(v.version, v.source, commit, f"{v.documents:,}", f"{v.steps:,}", *figures)
+        table.add_row(v.version, short_name(v.source), commit, f"{v.documents:,}", f"{v.steps:,}", *figures)
     OUT.print(table)
     OUT.print(f"Newest: {versions[-1].uri}")
+
+
+def show(table: Table) -> None:
+    """A table and the space after it."""
+    OUT.print(table)
+    OUT.print()
 
 
 def _table(*columns: str) -> Table:
@@ -127,8 +134,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _top(predictions: list[dict[str, Any]]) -> str:
-    return ", ".join(_escape(str(p["token"])) for p in predictions[:3])
+def _top(predictions: list[str]) -> str:
+    return ", ".join(_escape(token) for token in predictions[:3])
 
 
 def _escape(text: str) -> str:

@@ -104,7 +104,8 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
         else None,
     )
     corpus, tokens, trained = lineage.corpus, lineage.tokenized, lineage.trained
-    chosen = origin.settings.model_dump(mode="json", include={"filter", "tokenize", "train"})
+    stages = ("filter", "tokenize", "train")
+    chosen = {name: getattr(origin.settings, name).keyed() for name in stages}
     return f"""---
 {data.to_yaml()}
 ---

@@ -26,14 +26,15 @@ class Version:
 def newest_model(store: Store) -> Manifest | None:
     """The manifest of the newest published model, or None."""
     latest = store.read_json(store.uri("models", "latest.json"))
-    return store.manifest(str(latest["uri"])) if latest and "uri" in latest else None
+    # By its key, not its URI: a store that was copied elsewhere is as good as where it was made.
+    return store.manifest(store.uri("models", str(latest["key"]))) if latest and "key" in latest else None
 
 
 def list_versions(store: Store) -> list[Version]:
     """All complete published versions, oldest first."""
     folders = store.folders(store.uri("models"))
     manifests = [store.manifest(store.uri("models", key)) for key in folders]
-    return sorted((_version(found) for found in manifests if found), key=lambda v: v.version)
+    return sorted((_version(store, found) for found in manifests if found), key=lambda v: v.version)
 
 
 def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
@@ -95,12 +96,12 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     ]
 
 
-def _version(manifest: Manifest) -> Version:
+def _version(store: Store, manifest: Manifest) -> Version:
     trained: dict[str, Any] = manifest.ancestors["training"]
     before, after = trained["eval_before"] or {}, trained["eval_after"] or {}
     return Version(
         version=manifest.record["version"],
-        uri=manifest.record["uri"],
+        uri=store.uri("models", manifest.key),
         source=manifest.ancestors["documents"]["source"],
         commit_sha=manifest.ancestors["documents"]["commit_sha"],
         documents=manifest.ancestors["corpus"]["kept"],

@@ -128,8 +128,14 @@ class PublishedModel(Record):
 
 
 def short_name(source: str) -> str:
-    """The last two parts of a URL's path, or a file's name, without `.git`."""
+    """The last two parts of a URL's path, or a file's name, without `.git` or `.bundle`."""
     parts = [
-        part for part in source.removesuffix("/").removesuffix(".git").replace(":", "/").split("/") if part
+        part
+        for part in source.removesuffix("/")
+        .removesuffix(".git")
+        .removesuffix(".bundle")
+        .replace(":", "/")
+        .split("/")
+        if part
     ]
     return "/".join(parts[-2:]) if "://" in source or "@" in source else parts[-1]

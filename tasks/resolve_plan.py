@@ -82,7 +82,8 @@ def make_plan(settings: Settings) -> Plan:
             store_url=store.url,
             work_dir=str(settings.work_dir.expanduser().absolute()),
             settings=recipes[stage],
-            record=record,
+            # A store that was copied elsewhere still names the old place.
+            record=record and record | {"uri": store.uri(stage, record["key"])},
             seconds=seconds,
         )
     name = f"{short_name(source.name)}@{source.commit_sha.removeprefix('sha256:')[:8]}"
@@ -200,7 +201,7 @@ def _stored_settings(store: Store, latest: Manifest, stage: str) -> dict[str, An
     if stage == latest.stage:
         return latest.settings
     record = latest.ancestors.get(stage)
-    manifest = store.manifest(record["uri"]) if record else None
+    manifest = store.manifest(store.uri(stage, record["key"])) if record else None
     return manifest.settings if manifest else None
 
 

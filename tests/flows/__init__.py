@@ -1,0 +1,1 @@
+"""Tests of the flows and the command, against a real Prefect server."""

@@ -1,0 +1,131 @@
+"""One Prefect server for all tests of the flows, and a documentation repository to run on."""
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from flows.command import QUIET, main
+from tasks.settings import Settings
+from tests.git_server import GitServer, make_repository
+from tests.s3_server import s3_server
+from tests.tiny import SIZES
+
+os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+
+WORDS = [
+    "server",
+    "cluster",
+    "agent",
+    "gateway",
+    "policy",
+    "portal",
+    "resource",
+    "region",
+    "network",
+    "storage",
+    "identity",
+    "token",
+    "deploy",
+    "connect",
+    "install",
+    "configure",
+    "restart",
+    "monitor",
+    "create",
+    "delete",
+    "update",
+    "enable",
+    "secure",
+    "scale",
+]
+
+
+def make_documents(count: int = 30, seed: int = 1) -> dict[str, str]:
+    """Markdown documents of a few hundred characters, and two that are worth nothing."""
+    draw = random.Random(seed)
+
+    def sentence() -> str:
+        return "To " + " the ".join(draw.choice(WORDS) for _ in range(6)) + ", run the command."
+
+    def document(number: int) -> str:
+        paragraphs = [" ".join(sentence() for _ in range(4)) for _ in range(3)]
+        return f"---\ntitle: {number}\n---\n# Page {number}\n\n" + "\n\n".join(paragraphs) + "\n"
+
+    pages = {f"docs/page-{number:02}.md": document(number) for number in range(count)}
+    return pages | {"README.md": "short", "docs/copy.md": pages["docs/page-00.md"], "logo.svg": "<svg/>"}
+
+
+DOCUMENTS = make_documents()
+
+
+@pytest.fixture(scope="session")
+def prefect_server():
+    """A Prefect server of the tests' own, started once."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=90):
+        yield
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory):
+    """A folder whose repositories are served over smart HTTP."""
+    root = tmp_path_factory.mktemp("repositories")
+    make_repository(root / "docs.git", DOCUMENTS)
+    with GitServer(root) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory):
+    """A real S3 server."""
+    with s3_server(tmp_path_factory.mktemp("s3") / "buckets") as server:
+        yield server
+
+
+@pytest.fixture
+def chosen(repositories, tmp_path):
+    """Settings of a run that takes seconds: a tiny BERT on a small repository."""
+
+    def choose(**changes) -> Settings:
+        basis = {
+            "source": {"url": repositories.url("docs.git")},
+            "tokenize": {"max_seq_length": 48},
+            "model": {"from_scratch": SIZES.model_dump()},
+            "train": {
+                "max_steps": 6,
+                "per_device_train_batch_size": 8,
+                "learning_rate": 0.003,
+                "logging_steps": 2,
+                "precision": "fp32",
+            },
+            "store": str(tmp_path / "store"),
+            "work_dir": str(tmp_path / "work"),
+        }
+        for stage, values in changes.items():
+            basis[stage] = basis.get(stage, {}) | values if isinstance(values, dict) else values
+        return Settings.model_validate(basis)
+
+    return choose
+
+
+@pytest.fixture
+def command(prefect_server, capsys, monkeypatch, tmp_path):
+    """Run `docs-mlm` in this process: its exit code, and what it printed on both streams."""
+    monkeypatch.setenv("DOCS_MLM_WORK_DIR", str(tmp_path / "work"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err
+
+    return run
+
+
+def files_under(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, by its path."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -1,0 +1,44 @@
+"""A tiny real BERT for tests: two layers, 32 wide, with a WordPiece tokenizer of a few sentences."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from tasks.settings import ScratchSettings
+from tasks.tokenize_corpus import train_tokenizer
+
+SENTENCES = [
+    "The quick brown fox jumps over the lazy dog near the river bank.",
+    "Azure Arc connects servers, clusters and data services to one control plane.",
+    "Run the command to install the agent, then restart the machine.",
+]
+SIZES = ScratchSettings(
+    vocab_size=300,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=64,
+    max_position_embeddings=64,
+)
+
+
+@lru_cache
+def tiny_tokenizer():
+    """The tokenizer."""
+    return train_tokenizer(lambda: SENTENCES, SIZES)
+
+
+def save_tiny_bert(folder: Path, *, safe: bool = True, head: bool = True) -> Path:
+    """Save model and tokenizer, without the MLM head or with pickled weights if asked."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM, BertModel
+
+    torch.manual_seed(0)
+    sizes = SIZES.model_dump(exclude={"vocab_size", "lowercase"})
+    config = BertConfig(vocab_size=len(tiny_tokenizer()), **sizes)
+    model = BertForMaskedLM(config) if head else BertModel(config)
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    if not safe:
+        (folder / "model.safetensors").unlink()
+        torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    return folder
