@@ -168,7 +168,7 @@ def test_the_same_run_on_s3_gives_the_same_keys_and_weights(first, s3, tmp_path,
     ],
 )
 def test_a_change_starts_where_it_matters(first, change, starts_at, tmp_path):
-    """A changed setting remakes its own stage and all after it, and reuses all before; a copied store does."""
+    """A changed setting remakes its own stage and all after it, and reuses what a copied store has."""
     settings, _ = first
     store = shutil.copytree(settings.store, tmp_path / "store")
     places = {"store": str(store), "work_dir": str(tmp_path / "work")}
