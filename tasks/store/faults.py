@@ -26,7 +26,7 @@ PATIENCE = 120.0
 """Seconds for which one request to the store is tried again before the store counts as away."""
 
 _LOG = logging.getLogger("docs_mlm")
-_LONGEST_PAUSE = 8.0
+_LONGEST_PAUSE = 5.0
 _PASSING_CODES = {"SlowDown", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MISSING = (FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectoryError)
@@ -49,7 +49,7 @@ class Truncated(ConnectionError):
 def persist(call: Callable[[], T], *, patience: float) -> T:
     """What `call` returns, tried again while a fault passes, `patience` seconds long.
 
-    The pauses grow from 0.2 to 8 seconds and are drawn at random below that, so that many clients do not
+    The pauses grow from 0.2 to 5 seconds and are drawn at random below that, so that many clients do not
     return together. An attempt that was begun in time is let finish.
     """
     end = time.monotonic() + patience

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import s3fs
-from botocore.exceptions import ClientError
+from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.handlers import add_expect_header
 
 from tasks.errors import MissingStoreError, StoreError
 from tasks.store.faults import Truncated, persist
@@ -199,7 +201,7 @@ class S3Objects:
     def _abort(self, key: str, upload: str) -> None:
         try:
             _request("abort_multipart_upload", Bucket=self._bucket, Key=key, UploadId=upload)
-        except OSError:
+        except (OSError, BotoCoreError):
             return
 
     def _get(self, path: str, start: int = 0, end: int | None = None) -> bytes:
@@ -255,7 +257,11 @@ def _client() -> s3fs.S3FileSystem:
 
 @functools.lru_cache(maxsize=8)
 def _made_client(_process: int, _environment: tuple[tuple[str, str], ...]) -> s3fs.S3FileSystem:
+    session = AioSession()
+    # With this header the client waits for the server's "continue", and it does so without a time limit.
+    session.unregister("before-call.s3", add_expect_header)
     client = s3fs.S3FileSystem(
+        session=session,
         # A cached listing would hide what another machine wrote a moment ago.
         use_listings_cache=False,
         skip_instance_cache=True,
