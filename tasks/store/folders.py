@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -179,7 +179,7 @@ class Store:
         with self._explained("read"):
             try:
                 loaded = json.loads(self.objects.read(self.path(uri)))
-            except (FileNotFoundError, ValueError):
+            except (FileNotFoundError, ValueError, IntegrityError):
                 return None
         return loaded if isinstance(loaded, dict) else None
 
@@ -213,10 +213,10 @@ class Store:
 
     def _fetch_file(self, uri: str, folder: Path, file: StoredFile) -> None:
         for _ in range(2):
-            with self._explained("read"):
+            with self._explained("read"), suppress(IntegrityError):
                 self.objects.download(f"{self.path(uri)}/{file.name}", folder / file.name, file.size)
-            if is_intact(folder / file.name, file):
-                return
+                if is_intact(folder / file.name, file):
+                    return
         raise IntegrityError(f"{uri}/{file.name} differs from its manifest: delete {uri} and run again")
 
     def _explained(self, verb: str) -> AbstractContextManager[None]:

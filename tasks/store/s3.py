@@ -14,15 +14,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import s3fs
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
 from botocore.handlers import add_expect_header
 
-from tasks.errors import MissingStoreError, StoreError
+from tasks.errors import IntegrityError, MissingStoreError, StoreError
 from tasks.store.faults import Truncated, persist
 from tasks.store.manifest import MANIFEST, Manifest, StoredFile
 from tasks.store.objects import Entry
@@ -34,6 +35,8 @@ FILES = 4
 PARTS = 4
 _ROUNDS = 24
 """Looks at a folder that is being committed; three are enough where nobody else writes."""
+_READS = 3
+"""Reads of bytes that belie their checksum before they count as damaged where they lie."""
 _STALL = 30
 """Seconds without a byte after which a connection counts as dead."""
 
@@ -205,17 +208,24 @@ class S3Objects:
             return
 
     def _get(self, path: str, start: int = 0, end: int | None = None) -> bytes:
-        """The bytes [start, end) of an object; all of them without an end."""
+        """The bytes [start, end) of an object; all of them without an end.
+
+        Raises:
+            IntegrityError: they belie the checksum that the server sends with them, time and again.
+        """
 
         def get() -> bytes:
             asked = {} if end is None else {"start": start, "end": end}
-            name = f"{self._bucket}/{self._prefix}{path}"
             content: bytes = _client().cat_file(name, max_concurrency=1, **asked)
             if end is not None and len(content) != end - start:
                 raise Truncated(f"{len(content)} of {end - start} bytes arrived")
             return content
 
-        return self._persist(get)
+        name = f"{self._bucket}/{self._prefix}{path}"
+        for _ in range(_READS):
+            with suppress(FlexibleChecksumError):
+                return self._persist(get)
+        raise IntegrityError(f"s3://{name} differs from the checksum that the store itself keeps of it")
 
     def _pages(self, method: str, **arguments: Any) -> Iterator[Any]:
         while True:

@@ -17,6 +17,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files in several parts, because the tests are about the parts and not about the bytes."""
+    monkeypatch.setattr("tasks.store.s3.PART", 1 << 20)
+
+
 @pytest.fixture
 def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
     """A proxy before the server, which the environment points to."""
@@ -28,8 +34,8 @@ def proxy(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultPr
 
 @pytest.fixture
 def behind_proxy(proxy: FaultProxy) -> Store:
-    """An S3 store behind the proxy that gives up after three seconds."""
-    return Store(proxy.url(os.urandom(4).hex()), patience=3)
+    """An S3 store behind the proxy that gives up after two seconds."""
+    return Store(proxy.url(os.urandom(4).hex()), patience=2)
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -52,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
     (made / "config.json").write_text("{}")
     (made / "empty").touch()
     (made / "sub" / "texts.txt").write_text("texts\n" * 1000)
-    (made / "weights.bin").write_bytes(os.urandom(1 << 20) * 40)
+    (made / "weights.bin").write_bytes(os.urandom(5 << 19))
     return made
 
 

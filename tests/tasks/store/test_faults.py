@@ -22,18 +22,17 @@ def some(fault: str, every: int, limit: int = 10**9) -> Callable[[Request], str 
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "reset", "reset-after", "truncate"])
-def test_passing_faults_are_ridden_out(
-    behind_proxy: Store, proxy: FaultProxy, folder: Path, tmp_path: Path, fault: str
-) -> None:
+def test_passing_faults_are_ridden_out(proxy: FaultProxy, folder: Path, tmp_path: Path, fault: str) -> None:
     """With every third request failing, a folder is still committed and fetched, every byte right."""
     proxy.fault = some(fault, 3)
-    uri = behind_proxy.uri("corpus", "k1")
-    behind_proxy.commit(folder, uri, manifest_for())
-    assert contents(behind_proxy.fetch(uri, tmp_path / "copy")) == contents(folder)
+    store = Store(proxy.url(f"passing-{fault}"), patience=30)
+    uri = store.uri("corpus", "k1")
+    store.commit(folder, uri, manifest_for())
+    assert contents(store.fetch(uri, tmp_path / "copy")) == contents(folder)
     assert len(proxy.requests) > 15
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "reset", "reset-after"])
+@pytest.mark.parametrize("fault", ["503", "reset"])
 def test_lasting_faults_become_one_clear_error(
     behind_proxy: Store, proxy: FaultProxy, folder: Path, tmp_path: Path, fault: str
 ) -> None:
@@ -43,7 +42,7 @@ def test_lasting_faults_become_one_clear_error(
     began = time.monotonic()
     with pytest.raises(NetworkError, match="does not answer"):
         behind_proxy.commit(folder, uri, manifest_for())
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 10
     proxy.fault = lambda request: None
     assert behind_proxy.manifest(uri) is None
     behind_proxy.commit(folder, uri, manifest_for())
@@ -62,7 +61,7 @@ def test_a_store_that_is_away_for_a_while(proxy: FaultProxy, folder: Path, tmp_p
         lambda: store.fetch(uri, tmp_path / "copy"),
     ):
         proxy.away = True
-        back = threading.Timer(2.5, setattr, (proxy, "away", False))
+        back = threading.Timer(2.0, setattr, (proxy, "away", False))
         back.start()
         work()
         assert not proxy.away
@@ -74,7 +73,7 @@ def test_a_stall_ends(
     proxy: FaultProxy, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """A server that takes or sends nothing more is given up after the set time and asked again."""
-    monkeypatch.setattr(s3_module, "_STALL", 2)
+    monkeypatch.setattr(s3_module, "_STALL", 1)
     store = Store(proxy.url(f"stall{part}"), patience=15)
     stalled: list[Request] = []
 
