@@ -13,7 +13,7 @@ STAGE_VERSIONS = {
     "documents": 1,
     "corpus": 1,
     "dataset": 1,
-    "tokenized": 1,
+    "tokenized": 2,
     "training": 1,
     "models": 1,
 }

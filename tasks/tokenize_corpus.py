@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tasks import boundaries
 from tasks.base_models import BaseModel, local_files
+from tasks.boundaries import Levels, boundary_levels, sentence_starts
 from tasks.errors import UserError
 from tasks.records import CachedDataset, TokenizedDataset
 from tasks.settings import ScratchSettings, TokenizeSettings
@@ -130,25 +132,29 @@ class WindowTable:
         self.tokens = 0
         self.windows = 0
 
-    def add(self, pieces: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.bool_]]]) -> None:
-        """Add windows, each as (document's index, token ids, which of them are code)."""
+    def add(self, pieces: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.bool_], Levels]]) -> None:
+        """Add windows, each as (document's index, token ids, which of them are code, what begins there)."""
         if not pieces:
             return
         before, after = len(self._prefix), len(self._suffix)
-        ids = [np.concatenate((self._prefix, window, self._suffix)) for _, window, _ in pieces]
-        code = [np.pad(flags, (before, after)) for _, _, flags in pieces]
+        ids = [np.concatenate((self._prefix, window, self._suffix)) for _, window, _, _ in pieces]
+        code = [np.pad(flags, (before, after)) for _, _, flags, _ in pieces]
+        levels = [
+            np.pad(begins, (before, after), constant_values=boundaries.WORD) for _, _, _, begins in pieces
+        ]
         bounds = pa.array(np.concatenate(([0], np.cumsum([len(window) for window in ids]))), pa.int32())
         self._tables.append(
             pa.table(
                 {
                     "input_ids": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(ids))),
                     "code": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(code), pa.bool_())),
-                    "document": pa.array([document for document, _, _ in pieces], pa.int32()),
+                    "boundaries": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(levels))),
+                    "document": pa.array([document for document, _, _, _ in pieces], pa.int32()),
                 }
             )
         )
         self.windows += len(pieces)
-        self.tokens += sum(len(window) for _, window, _ in pieces)
+        self.tokens += sum(len(window) for _, window, _, _ in pieces)
 
     def dataset(self, fingerprint: str) -> Any:
         """The windows as a Hugging Face dataset."""
@@ -188,12 +194,13 @@ def tokenize_split(
             ids = np.array(encoding.ids, np.int32)
             offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
             flags = code_flags(spans, offsets[:, 0])
+            levels = boundary_levels(encoding.word_ids, offsets[:, 0], sentence_starts(text, spans))
             total += len(ids)
             if settings.mode == "truncate":
                 cuts = [(0, min(room, len(ids)))] if len(ids) else []
             else:
                 cuts = cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room)
-            pieces += [(index, ids[a:b], flags[a:b]) for a, b in cuts]
+            pieces += [(index, ids[a:b], flags[a:b], levels[a:b]) for a, b in cuts]
         table.add(pieces)
         done = min(first + BATCH, len(documents))
         log.info("Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows)

@@ -90,6 +90,24 @@ def test_chunk_loses_nothing(tokenizer):
     assert table.tokens == total == sum(len(row["input_ids"]) - 2 for row in data)
 
 
+def test_boundaries_travel_with_the_tokens(tokenizer):
+    """Windows say where sentences and words begin; special tokens count as words."""
+    documents = Documents((text, []) for text in TEXTS)
+    table, _ = tokenize_split(documents, tokenizer, TokenizeSettings(max_seq_length=64), "train")
+    row = table.dataset("test")[0]
+    assert len(row["boundaries"]) == len(row["input_ids"])
+    assert row["boundaries"][0] == row["boundaries"][-1] == 1
+    begins = [place for place, level in enumerate(row["boundaries"]) if level == 2]
+    sentences = [
+        tokenizer.decode(row["input_ids"][a:b]) for a, b in zip(begins, [*begins[1:], -1], strict=True)
+    ]
+    assert sentences == [
+        "the quick brown fox jumps over the lazy dog.",
+        "it runs far.",
+        "then it sleeps near the river bank.",
+    ]
+
+
 def test_truncate_keeps_the_first_window(tokenizer):
     """Truncation keeps what the tokenizer itself would keep, one window a document."""
     documents = Documents((text, []) for text in TEXTS)
