@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -141,7 +142,7 @@ def _environment(config: dict[str, str], *, protocols: str) -> dict[str, str]:
         "fetch.unpackLimit": "1",
         "fetch.recurseSubmodules": "false",
         "advice.detachedHead": "false",
-        **{f"fetch.fsck.{name}": "warn" for name in _TOLERATED.split()},
+        **{f"fetch.fsck.{name}": "ignore" for name in _TOLERATED.split()},
         **config,
     }
     # What the user passes in the same way (a proxy, a certificate) stays, ours follows.
@@ -225,7 +226,14 @@ class GitRepository:
     def reading(self, *arguments: str, istream: BinaryIO | None = None) -> Iterator[IO[bytes]]:
         """The standard output of a running command, which ends with the block."""
         with self._started(arguments, istream) as process:
-            yield process.stdout
+            # Over a damaged pack Git complains until the pipe is full, and would then wait for a reader.
+            complaints = threading.Thread(target=_drain, args=(process.stderr,), daemon=True)
+            complaints.start()
+            try:
+                yield process.stdout
+            finally:
+                _end(process)
+                complaints.join(timeout=5)
 
     @contextmanager
     def _started(self, arguments: tuple[str, ...], istream: BinaryIO | None) -> Iterator["_Process"]:
@@ -242,6 +250,8 @@ class GitRepository:
             yield process
         finally:
             _end(process)
+            process.stdout.close()
+            process.stderr.close()
 
     @property
     def _git(self) -> Git:
@@ -295,6 +305,11 @@ def _lines(process: _Process) -> Iterator[str]:
         yield pending.decode("utf-8", "replace")
 
 
+def _drain(stream: IO[bytes]) -> None:
+    while stream.read(65536):
+        pass
+
+
 def _end(process: "_Process") -> None:
     """See that nothing of a command runs on."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -302,5 +317,3 @@ def _end(process: "_Process") -> None:
             os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
-    for stream in (process.stdout, process.stderr):
-        stream.close()

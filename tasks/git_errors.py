@@ -12,6 +12,10 @@ class RefusedObjectError(UserError):
     """The server does not hand out an object by its id."""
 
 
+class MalformedObjectsError(UserError):
+    """Git's check of what arrived found objects that no honest Git writes."""
+
+
 class BrokenCloneError(DocsMlmError):
     """Git failed for no fault of the network or the user: a local clone is thrown away and made again."""
 
@@ -60,7 +64,7 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
     ),
     (
         r"fsck error|error in object|fsck-objects",
-        UserError,
+        MalformedObjectsError,
         "{place} holds malformed objects, and Git refuses them",
     ),
     (
@@ -100,5 +104,6 @@ def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmE
 def _last_words(printed: str) -> str:
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     telling = [line for line in lines if re.match(r"(remote: )?(error|fatal|ssh|ERROR)\b", line)] or lines
-    words = "; ".join(line[:300] for line in telling[-2:])
+    # The first says what, the last what became of it.
+    words = "; ".join(line[:300] for line in dict.fromkeys((*telling[:2], *telling[-1:])))
     return words or "nothing was said"

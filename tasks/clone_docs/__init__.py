@@ -19,12 +19,12 @@ from pathlib import Path
 from tasks.clone_docs import git_tree
 from tasks.clone_docs.documents import Counts, Document, write_documents
 from tasks.clone_docs.licenses import licenses_of
-from tasks.clone_docs.local_clone import LOG_SECONDS, local_clone
+from tasks.clone_docs.local_clone import LOG_SECONDS, held_clone
 from tasks.clone_docs.local_files import folder_documents, json_documents
 from tasks.doc_paths import PathPatterns, file_sha256, folder_digest
 from tasks.errors import UserError
 from tasks.git_command import GitRepository, remote_access
-from tasks.git_errors import BrokenCloneError, RefusedObjectError
+from tasks.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError
 from tasks.git_urls import parse_address
 from tasks.records import DocsSnapshot
 from tasks.settings import SourceSettings
@@ -49,14 +49,15 @@ def snapshot_url(source: ResolvedSource, settings: SourceSettings, clones: Path,
     fetch = settings.fetch
     broken = False
     while True:
-        with local_clone(clones, source, access, fetch) as clone:
+        with held_clone(clones, source, access, fetch) as clone:
             try:
                 chosen = clone.update(PathPatterns(settings))
                 return _snapshot_tree(clone.git, chosen, source, settings, target)
-            except RefusedObjectError:
+            except (RefusedObjectError, MalformedObjectsError) as error:
+                # An old server gives no single objects; an old Git, in a partial clone, forgives no slip.
                 if fetch != "partial":
                     raise
-                stage_logger().info("%s hands out no single objects: trying a shallow clone", source.name)
+                stage_logger().info("%s: trying a shallow clone", error)
                 fetch = "shallow"
             except BrokenCloneError as error:
                 if broken:

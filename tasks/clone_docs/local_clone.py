@@ -204,7 +204,7 @@ _DOING = {
 
 
 @contextmanager
-def local_clone(folder: Path, source: ResolvedSource, access: GitAccess, fetch: str) -> Iterator[LocalClone]:
+def held_clone(folder: Path, source: ResolvedSource, access: GitAccess, fetch: str) -> Iterator[LocalClone]:
     """The clone of `source` under `folder`, made or reused, while no other process may use it."""
     address = access.address.url if access.address else source.identity
     name = hashlib.sha256(f"{address} {fetch} {len(source.commit_sha)}".encode()).hexdigest()[:16]
