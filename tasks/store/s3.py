@@ -126,7 +126,7 @@ class S3Objects:
         back, until one manifest and its files agree. The last look comes after the manifest is written.
         """
         sent: dict[str, str] = {}
-        began, paused = time.monotonic(), False
+        spent, paused = 0.0, False
         for _ in range(_ROUNDS):
             there = self.entries(path)
             ours = {f.name for f in manifest.files if self._is_ours(folder, f, there.get(f.name), sent)}
@@ -138,11 +138,12 @@ class S3Objects:
                 self.write(f"{path}/{MANIFEST}", manifest.dump())
             elif sent and not paused:
                 # Another run put its bytes over ours: one of the two must be quicker next time.
-                time.sleep(random.uniform(0, 2 * (time.monotonic() - began)))
+                time.sleep(random.uniform(0, 2 * spent))
                 paused = True
             else:
+                began = time.monotonic()
                 each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
-                paused = False
+                spent, paused = time.monotonic() - began, False
         raise StoreError(
             f"s3://{self._bucket}/{self._prefix}{path} does not keep what is written to it: "
             "see whether another run writes there, and run again"

@@ -1,0 +1,95 @@
+"""What is special to S3: two writers without a rename, parts, and unfinished uploads."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import StoreError
+from tasks.store import Store, stored_files, sweep
+from tasks.store.s3 import _request
+from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
+from tests.tasks.store.conftest import contents, manifest_for
+
+
+def other_folder(tmp_path: Path) -> Path:
+    """Files of the same names and sizes as the fixture's, with other bytes."""
+    made = tmp_path / "other"
+    (made / "sub").mkdir(parents=True)
+    (made / "config.json").write_text("[]")
+    (made / "empty").touch()
+    (made / "sub" / "texts.txt").write_text("TEXTS\n" * 1000)
+    (made / "weights.bin").write_bytes(os.urandom(5 << 19))
+    return made
+
+
+@pytest.mark.parametrize("moment", ["config.json", "weights.bin", "manifest.json"])
+def test_another_commit_in_the_middle(
+    proxy: FaultProxy, server: S3Server, folder: Path, tmp_path: Path, moment: str
+) -> None:
+    """A whole other commit between any two of a commit's requests leaves one of the two, never a mixture."""
+    store = Store(proxy.url(f"middle-{moment}"), patience=5)
+    uri, other = store.uri("corpus", "k1"), other_folder(tmp_path)
+    done: list[bool] = []
+
+    def interfere(request: Request) -> str | None:
+        # The last upload of a file of several parts is a POST.
+        if request.method in ("PUT", "POST") and moment in request.target and not done:
+            done.append(True)
+            store.commit(other, uri, manifest_for())
+        return None
+
+    proxy.fault = interfere
+    store.commit(folder, uri, manifest_for())
+    assert done
+    found = contents(store.fetch(uri, tmp_path / "copy"))
+    assert found in (contents(folder), contents(other))
+
+
+def test_a_file_put_over_a_committed_one_is_seen_by_its_writer(
+    proxy: FaultProxy, folder: Path, tmp_path: Path
+) -> None:
+    """A commit that overwrote files of a finished one notices, and makes the folder agree with a manifest."""
+    store = Store(proxy.url("over"), patience=5)
+    uri, other = store.uri("corpus", "k1"), other_folder(tmp_path)
+    listings: list[Request] = []
+
+    def finish_first(request: Request) -> str | None:
+        # After this commit has looked and found nothing, but before it sends its first file.
+        if request.method == "PUT" and not listings:
+            listings.append(request)
+            store.commit(folder, uri, manifest_for())
+        return None
+
+    proxy.fault = finish_first
+    stands = store.commit(other, uri, manifest_for())
+    assert store.manifest(uri) == stands
+    copy = store.fetch(uri, tmp_path / "copy")
+    assert stored_files(copy) == stands.files
+
+
+def test_a_store_that_does_not_keep_its_files(proxy: FaultProxy, server: S3Server, folder: Path) -> None:
+    """A commit to a place where its files keep changing ends with an error and without a manifest."""
+    store = Store(proxy.url("unsteady"), patience=5)
+    uri = store.uri("corpus", "k1")
+    stored = server.root / "docs" / "unsteady" / "corpus" / "k1" / "config.json"
+
+    def alter(request: Request) -> str | None:
+        if request.method == "GET" and "list-type" in request.target and stored.exists():
+            stored.write_text(f"{len(proxy.requests) % 10}?")
+        return None
+
+    proxy.fault = alter
+    with pytest.raises(StoreError, match="does not keep what is written"):
+        store.commit(folder, uri, manifest_for())
+    assert not (stored.parent / "manifest.json").exists()
+
+
+def test_unfinished_uploads_are_swept(behind_proxy: Store) -> None:
+    """The upload of a large file that was killed is found and removed once it is old enough."""
+    prefix = behind_proxy.url.removeprefix(f"s3://{BUCKET}/")
+    _request("create_multipart_upload", Bucket=BUCKET, Key=f"{prefix}/corpus/k1/weights.bin")
+    assert sweep(behind_proxy) == []
+    (found,) = sweep(behind_proxy, older_than=0)
+    assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", "k1", "weights.bin"))
+    assert sweep(behind_proxy, older_than=0) == []
