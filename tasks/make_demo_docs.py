@@ -18,7 +18,8 @@ from tasks.errors import UserError
 from tasks.stage import stage_logger
 
 AUTHOR = Actor("docs-mlm", "demo@docs-mlm.invalid")
-DATE = "2026-01-01T00:00:00+00:00"
+DATE = "1767225600 +0000"
+"""The first second of 2026."""
 
 
 def dependencies(name: str = "docs-mlm") -> Iterator[Distribution]:
