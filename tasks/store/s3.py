@@ -126,7 +126,7 @@ class S3Objects:
         back, until one manifest and its files agree. The last look comes after the manifest is written.
         """
         sent: dict[str, str] = {}
-        spent, paused = 0.0, False
+        spent, clashes, paused = 0.0, 0, False
         for _ in range(_ROUNDS):
             there = self.entries(path)
             ours = {f.name for f in manifest.files if self._is_ours(folder, f, there.get(f.name), sent)}
@@ -137,9 +137,9 @@ class S3Objects:
             if not late:
                 self.write(f"{path}/{MANIFEST}", manifest.dump())
             elif sent and not paused:
-                # Another run put its bytes over ours: one of the two must be quicker next time.
-                time.sleep(random.uniform(0, 2 * spent))
-                paused = True
+                # Another run put its bytes over ours: one of the two must stay away for long enough.
+                clashes, paused = clashes + 1, True
+                time.sleep(random.uniform(0, spent * 2 ** min(clashes, 4)))
             else:
                 began = time.monotonic()
                 each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
