@@ -1,71 +1,26 @@
-"""Which tokens the model must predict, drawn by counting instead of by a generator with a state.
+"""Which tokens the model must predict, drawn by counting (see `counting`).
 
-Every draw is a hash of (seed, epoch, window, position): the same for any batch, rank, data worker or restart,
-and another one in each epoch. The hash is SplitMix64's output function (Steele, Lea, Flood: Fast Splittable
-Pseudorandom Number Generators, 2014), a few vector operations for a whole batch.
-
-The rule. Of a window's n maskable tokens (no special token, no padding), exactly ⌊n·rate + u⌋ are chosen, u
-uniform in [0, 1) of the window: each token with probability `rate`, without the spread of n coin tosses, so
-every window has its share of the loss. Units (here single tokens) are taken in the order of their draws
-until the window's budget is spent. Of the chosen tokens `mask_share` become [MASK], `random_share` a random
-token that is not special, and the others stay as they are (Devlin et al., BERT, 2018: 0.8 and 0.1).
+The rule. Of a window's n maskable tokens (no special token, no padding), ⌊n·rate + u⌋ are chosen, u uniform
+in [0, 1) of the window: each token with probability `rate`, without the spread of n coin tosses, so every
+window has its share of the loss. Units (tokens, whole words or spans: see `strategies`) are taken in the
+order of their draws until the window's budget is spent. Of the chosen tokens `mask_share` become [MASK],
+`random_share` a random token that is not special, and the others stay as they are (Devlin et al., BERT,
+2018: 0.8 and 0.1). A unit in code is maskable only with probability `code_weight`.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
+
+from tasks.train_model.counting import Flags, Tokens, Words, draws, uniform, window_keys
+from tasks.train_model.strategies import Strategy, choose_units, units
 
 IGNORED = -100
 """The label of a token that is not predicted, as in torch's cross-entropy."""
 
-Words = npt.NDArray[np.uint64]
-Tokens = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-_GOLDEN = 0x9E3779B97F4A7C15
-_WORD = (1 << 64) - 1
-_WINDOW, _CHOICE, _FATE = 1, 2, 3
-"""Streams: independent draws of the same place."""
-
-
-def mix(values: Words) -> Words:
-    """SplitMix64's output function: a bijection of 64-bit words that spreads every bit over all."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
-def window_keys(seed: int, epoch: int, windows: Tokens) -> Words:
-    """One 64-bit key for each window of an epoch.
-
-    Args:
-        seed: the run's seed.
-        epoch: counted from 0.
-        windows: (batch,) the windows' places in the dataset.
-    """
-    run = mix(_word(seed + _GOLDEN))
-    pass_over = mix(run + _word((epoch + 1) * _GOLDEN))
-    return mix(pass_over ^ mix(windows.astype(np.uint64) + _word(_GOLDEN)))
-
-
-def draws(keys: Words, stream: int, positions: int) -> Words:
-    """(batch, positions) uniform 64-bit words, one for each position of each window."""
-    base = mix(keys + _word(stream * _GOLDEN))
-    steps = np.arange(1, positions + 1, dtype=np.uint64) * _word(_GOLDEN)
-    return mix(base[:, None] + steps[None, :])
-
-
-def _word(number: int) -> Words:
-    """A number's lower 64 bits, as an array: numpy warns of scalars that wrap round, as they are meant to."""
-    return np.array([number & _WORD], np.uint64)
-
-
-def uniform(words: Words) -> npt.NDArray[np.float64]:
-    """Words as numbers in [0, 1), by their upper 53 bits."""
-    numbers: npt.NDArray[np.float64] = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return numbers
+_WINDOW, _CHOICE, _FATE, _LUCK, _CODE = 1, 2, 3, 4, 5
+"""Streams: independent draws of the same place (`strategies` and `pairs` have others)."""
 
 
 def choose(priorities: Words, maskable: Flags, budgets: Tokens) -> Flags:
@@ -101,9 +56,20 @@ class Masker:
     vocab_size: int
     mask_share: float = 0.8
     random_share: float = 0.1
+    strategy: Strategy = "token"
+    code_weight: float = 1.0
+    """How often a unit of code may be chosen, next to one of prose, in [0, 1]."""
 
     def __call__(
-        self, ids: Tokens, real: Flags, windows: Tokens, epoch: int, rate: float
+        self,
+        ids: Tokens,
+        real: Flags,
+        windows: Tokens,
+        epoch: int,
+        rate: float,
+        *,
+        begins: Flags | None = None,
+        code: Flags | None = None,
     ) -> tuple[Tokens, Tokens]:
         """The tokens that the model sees, and the labels: what it must predict, `IGNORED` elsewhere.
 
@@ -113,15 +79,27 @@ class Masker:
             windows: (batch,) the windows' places in the dataset; a negative one gets no mask at all.
             epoch: counted from 0.
             rate: the share of the maskable tokens to choose, in [0, 1].
+            begins: (batch, positions) where words begin; None where every token is one.
+            code: (batch, positions) which tokens are code; None where none is.
         """
         keys = window_keys(self.seed, epoch, windows)
-        maskable = real & ~np.isin(ids, self.special_ids) & (windows >= 0)[:, None]
+        special = np.isin(ids, self.special_ids)
+        maskable = real & ~special & (windows >= 0)[:, None]
+        first = units(self.strategy, np.ones_like(real) if begins is None else begins, special | ~real, keys)
+        if code is not None and self.code_weight < 1:
+            wanted = uniform(draws(keys, _CODE, ids.shape[1])) < self.code_weight
+            maskable &= ~code | np.take_along_axis(wanted, first, axis=1)
         share = uniform(draws(keys, _WINDOW, 1))[:, 0]
         budgets = np.floor(maskable.sum(axis=1) * rate + share).astype(np.int64)
         budgets = np.minimum(budgets, maskable.sum(axis=1))
-        chosen = choose(draws(keys, _CHOICE, ids.shape[1]), maskable, budgets)
-        fate = draws(keys, _FATE, ids.shape[1])
-        kind = (fate >> np.uint64(32)) * 2.0**-32
+        priorities, fate = draws(keys, _CHOICE, ids.shape[1]), draws(keys, _FATE, ids.shape[1])
+        if self.strategy == "token":
+            chosen = choose(priorities, maskable, budgets)
+        else:
+            luck = uniform(draws(keys, _LUCK, 1))[:, 0]
+            chosen = choose_units(first, priorities, maskable, budgets, luck)
+        shared = np.take_along_axis(fate, first, axis=1) if self.strategy == "span" else fate
+        kind = (shared >> np.uint64(32)) * 2.0**-32
         masked = chosen & (kind < self.mask_share)
         swapped = chosen & ~masked & (kind < self.mask_share + self.random_share)
         seen = np.where(masked, self.mask_token_id, ids)
