@@ -11,7 +11,7 @@ it, or names an icon.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import unescape
 from typing import Any
 from urllib.parse import unquote
@@ -27,8 +27,9 @@ DEEPEST_HTML = 2
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 """Soft hyphens, zero-width spaces and joiners, which would cut a word in two tokens."""
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript"})
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _GUARD = re.compile("\0([0-9]+)\0")
+_DELIMITER_ROW = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+:?+[ \t]*+\|[-:| \t]*+$\n?", re.MULTILINE)
+_WORD = re.compile(r"\w")
 
 
 def clean_raw(source: str) -> Cleaned:
@@ -136,13 +137,9 @@ class _Reader:
         elif tag == "Image":
             self._hidden = max(0, self._hidden - 1)
         elif tag == "TableCell":
-            cell = self._take()
-            if cell:
-                self._cells.append(cell.replace("\n", " "))
+            self._cells.append(self._take().replace("\n", " "))
         elif tag in ("TableRow", "TableHead"):
-            if self._cells:
-                self._layout.add(" | ".join(self._cells), group=self._table)
-                self._cells.clear()
+            self._end_row()
         elif tag == "CodeBlock":
             self._end_code()
         elif tag == "HtmlBlock":
@@ -161,10 +158,28 @@ class _Reader:
 
     def _end_line(self) -> None:
         if self._parts:
+            if "\n" in self._parts and "--" in "".join(self._parts):
+                self._mend_table()
             text = self._take()
-            if text:
+            if _WORD.search(text):
                 self._layout.add(text, group=self._group)
                 self._group = 0
+
+    def _mend_table(self) -> None:
+        """Give a table that is none to the parser (its first rows differ in cells) its rows back."""
+        text, delimiters = _DELIMITER_ROW.subn("", "".join(self._parts))
+        if delimiters:
+            rows = (row.strip(" \t|").split("|") for row in text.split("\n"))
+            self._parts[:] = [html_text.LINE.join(" | ".join(map(str.strip, row)) for row in rows)]
+
+    def _end_row(self) -> None:
+        while self._cells and not self._cells[-1]:
+            self._cells.pop()
+        if self._cells:
+            first, *others = self._cells
+            row = first + "".join(f" | {cell}" if cell else " |" for cell in others)
+            self._layout.add(row.strip(), group=self._table)
+            self._cells.clear()
 
     def _end_code(self) -> None:
         code = "".join(self._parts).strip("\n")
@@ -239,15 +254,8 @@ def _code_ranges(source: str) -> list[tuple[int, int]]:
 def _without_comments(source: str) -> str:
     """Markdown without HTML comments, except in code blocks."""
     kept: list[str] = []
-    for text, is_code in _pieces(source):
-        kept.append(text if is_code else _COMMENT.sub("", text))
-    return "".join(kept)
-
-
-def _pieces(source: str) -> Iterator[tuple[str, bool]]:
     position = 0
-    for start, end in _code_ranges(source):
-        yield source[position:start], False
-        yield source[start:end], True
+    for start, end in [*_code_ranges(source), (len(source), len(source))]:
+        kept += (html_text.without_comments(source[position:start]), source[start:end])
         position = end
-    yield source[position:], False
+    return "".join(kept)

@@ -11,15 +11,18 @@ _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?=\s*(?:[\w.-]+[ \t]*:|#))")
 """Three dashes and then a YAML key or comment; anything else is a horizontal rule."""
 _FRONT_MATTER_END = re.compile(r"^(?:---|\.\.\.)[ \t]*$\n?", re.MULTILINE)
 
-_SPANNING = re.compile(r":{3,}[ \t]*(?:image|video|code)\b(?!-end).*?:::+", re.DOTALL | re.IGNORECASE)
+# Quantifiers are possessive (`*+`) and a run of colons is tried at its first colon only, so that no input
+# makes these slow.
+_OPEN = r"(?<!:):{3,}+[ \t]*+"
+_SPANNING = re.compile(_OPEN + r"(?:image|video|code)\b(?!-end).*?:::+", re.DOTALL | re.IGNORECASE)
 """`:::image source="…" alt-text="…":::`, which may go over several lines."""
-_NO_LOC = re.compile(r":{3,}[ \t]*no-loc[ \t]+text=\"([^\"\n\r]*)\"[ \t]*:::+", re.IGNORECASE)
+_NO_LOC = re.compile(_OPEN + r"no-loc[ \t]++text=\"([^\"\n\r]*+)\"[ \t]*+:::+", re.IGNORECASE)
 """`:::no-loc text="Azure":::`: words that must not be translated."""
-_IN_LINE = re.compile(r":{3,}[ \t]*[A-Za-z][\w-]*[^\n\r:]*:::+")
+_IN_LINE = re.compile(_OPEN + r"[A-Za-z][^\n\r:]*+:::+")
 """`:::row:::`, `:::column span="2":::`, `:::image-end:::`."""
-_TO_LINE_END = re.compile(r"^[ \t]*:{3,}[^\n\r]*", re.MULTILINE)
+_TO_LINE_END = re.compile(r"^[ \t]*+:{3,}[^\n\r]*", re.MULTILINE)
 """`::: zone pivot="cli"`, `::: moniker-end`, a bare `:::`."""
-_BRACKETED = re.compile(r"\[!([A-Za-z][\w-]+)([^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)?)\]")
+_BRACKETED = re.compile(r"\[!([A-Za-z][\w-]++)([^\[\]]*+(?:\[[^\[\]]*+\][^\[\]]*+)?)\]")
 """`[!NOTE]`, `[!INCLUDE [title](file)]`, `[!VIDEO address]`, `[!div class="…"]`, `[!code-json[](file)]`."""
 _WORDS_INSIDE = frozenset({"UICONTROL", "DNL"})
 """`[!UICONTROL Save]`: directives around words of the sentence."""
@@ -27,8 +30,8 @@ _ATTRIBUTES = re.compile(r"\{:[^{}\n\r]*\}")
 """Kramdown's `{:target="_blank"}` after a link."""
 _HEADING_ID = re.compile(r"\s*\{#[^{}\s]*\}\s*$")
 
-_COLUMNS = re.compile(r"^[ \t]*:::row\b[^\n]*\n.*?^[ \t]*:::row-end:::[^\n]*$", re.MULTILINE | re.DOTALL)
-_COLUMN_MARK = re.compile(r"^[ \t]*:::[^\n]*$", re.MULTILINE)
+_ROW_MARK = re.compile(r"^[ \t]*+:::row(-end)?+\b[^\n]*+$", re.MULTILINE)
+_COLUMN_MARK = re.compile(r"^[ \t]*+:::[^\n]*+$", re.MULTILINE)
 
 
 def without_front_matter(source: str) -> str:
@@ -40,15 +43,24 @@ def without_front_matter(source: str) -> str:
 
 def unindent_columns(source: str) -> str:
     """`source` with what stands inside `:::row:::` moved to the left, where it is not taken for code."""
-    if ":::row" not in source:
+    if ":::row-end" not in source:
         return source
-    return _COLUMNS.sub(_unindent_row, source)
+    kept: list[str] = []
+    position = 0
+    begin = None
+    for mark in _ROW_MARK.finditer(source):
+        if mark[1] is None:
+            begin = mark.end() if begin is None else begin
+        elif begin is not None:
+            kept += (source[position:begin], _unindent(source[begin : mark.start()]))
+            position, begin = mark.start(), None
+    return "".join((*kept, source[position:]))
 
 
-def _unindent_row(row: re.Match[str]) -> str:
+def _unindent(row: str) -> str:
     # Every mark becomes a paragraph of its own, and every cell loses its common indent.
-    cells = _COLUMN_MARK.split(row.group())
-    return "\n\n".join(textwrap.dedent(cell).strip("\n") for cell in cells)
+    cells = _COLUMN_MARK.split(row)
+    return "\n\n".join(["", *(textwrap.dedent(cell).strip("\n") for cell in cells), ""])
 
 
 def without_directives(text: str) -> str:

@@ -17,17 +17,16 @@ _BLOCK_TAGS = frozenset(_BLOCK_NAMES.split())
 """Elements that begin a new line."""
 _INLINE_NAMES = (
     "a abbr acronym area b base bdi bdo big cite code col colgroup data datalist del dfn em embed font g i "
-    "img input ins kbd label link map mark meta meter noscript object output param path picture progress q "
-    "rp rt ruby s samp script slot small source span strike strong style sub sup svg td template textarea "
-    "th time track tt u var wbr"
+    "img input ins kbd label link map mark meta meter nobr noscript object output param path picture "
+    "progress q rp rt ruby s samp script slot small source span strike strong style sub sup svg td template "
+    "textarea th time track tt u var wbr"
 )
 _INLINE_TAGS = frozenset(_INLINE_NAMES.split())
 _SILENT_TAGS = frozenset({"script", "style", "template", "title", "svg"})
 """Elements whose contents are no words of the document."""
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)")
-_LONGEST = 200_000
-"""Characters of an HTML block that the HTML parser takes; its time can grow with the square of the length."""
-_ANY_TAG = re.compile(r"<[^<>]*>")
+_STRAY = re.compile(r"<(?![^<>]*+>)")
+"""A `<` that no `>` follows before the next."""
 
 LINE = "\r"
 """Stands for a line break that a tag makes; text has no other carriage return."""
@@ -64,14 +63,27 @@ def words_of_block(html: str) -> list[tuple[str, bool]]:
     A piece that is not code is Markdown still: authors put it right below a tag, and character references
     are left for the Markdown parser to decode.
     """
-    if html.startswith("<!--") and html.rstrip().endswith("-->") and html.count("<!--") == 1:
+    html = without_comments(html).partition("<!--")[0]
+    if not html.strip():
         return []
-    if len(html) > _LONGEST:
-        return [(_ANY_TAG.sub(" ", html), False)]
     reader = _Reader()
-    reader.feed(html)
+    # What is not closed would make the HTML parser search to the end again and again.
+    reader.feed(_STRAY.sub("&lt;", html))
     reader.close()
     return reader.finish()
+
+
+def without_comments(text: str) -> str:
+    """`text` without its HTML comments; one that is not closed stays."""
+    kept: list[str] = []
+    position = 0
+    while (opening := text.find("<!--", position)) >= 0:
+        closing = text.find("-->", opening)
+        if closing < 0:
+            break
+        kept.append(text[position:opening])
+        position = closing + len("-->")
+    return "".join((*kept, text[position:]))
 
 
 class _Reader(HTMLParser):

@@ -23,6 +23,9 @@ _HASHED_AT_ONCE = 4_096
 _MISSES_WEIGHT = 0.9
 """How much more finding every similar pair matters than comparing few: candidates are checked anyway."""
 
+_HIGHEST_INDEXED = 0.95
+"""The index takes no threshold near 1; its candidates are checked against the real one."""
+
 
 def check_installed() -> None:
     """See that the optional dependency is there.
@@ -54,7 +57,9 @@ def similar_to_earlier(signatures: Iterable[tuple[str, bytes]], threshold: float
     from datasketch import MinHashLSH
 
     index = MinHashLSH(
-        threshold=threshold, num_perm=PERMUTATIONS, weights=(1 - _MISSES_WEIGHT, _MISSES_WEIGHT)
+        threshold=min(threshold, _HIGHEST_INDEXED),
+        num_perm=PERMUTATIONS,
+        weights=(1 - _MISSES_WEIGHT, _MISSES_WEIGHT),
     )
     kept: dict[str, bytes] = {}
     similar = []
