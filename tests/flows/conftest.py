@@ -1,18 +1,15 @@
-"""One Prefect server for all tests of the flows, and a documentation repository to run on."""
+"""A documentation repository to run on, over real Git and S3 servers, and the command in this process."""
 
-import os
 import random
 from pathlib import Path
 
 import pytest
 
-from flows.command import QUIET, main
+from flows.command import main
 from tasks.settings import Settings
 from tests.git_server import GitServer, make_repository
 from tests.s3_server import s3_server
 from tests.tiny import SIZES
-
-os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
 
 WORDS = [
     "server",
@@ -58,15 +55,6 @@ def make_documents(count: int = 30, seed: int = 1) -> dict[str, str]:
 
 
 DOCUMENTS = make_documents()
-
-
-@pytest.fixture(scope="session")
-def prefect_server():
-    """A Prefect server of the tests' own, started once."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=90):
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,18 @@
+"""One Prefect server for all tests that need one, and an environment that asks nobody anything."""
+
+import os
+
+import pytest
+
+from flows.command import QUIET
+
+os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+
+
+@pytest.fixture(scope="session")
+def prefect_server():
+    """A Prefect server of the tests' own, started once."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=90):
+        yield

@@ -1,0 +1,123 @@
+"""The plan reuses what is stored, says why the rest must run, and needs nothing before the last result."""
+
+import pytest
+
+from tasks.keys import STAGES
+from tasks.resolve_plan import changed, make_plan, plan_table, probe, why_run
+from tasks.settings import Settings
+from tasks.store import Manifest, Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store in a folder."""
+    return Store(str(tmp_path / "store"))
+
+
+KEYS = {stage: f"{number:032x}" for number, stage in enumerate(STAGES)}
+
+
+def commit(store: Store, tmp_path, *stages: str, settings=None) -> None:
+    """Store an empty result of each stage."""
+    folder = tmp_path / "empty"
+    folder.mkdir(exist_ok=True)
+    for stage in stages:
+        before = STAGES[: STAGES.index(stage)]
+        manifest = Manifest(
+            stage=stage,
+            key=KEYS[stage],
+            record={"stage": stage},
+            ancestors={name: {"stage": name, "key": KEYS[name]} for name in before},
+            settings=settings or {},
+        )
+        store.commit(folder, store.uri(stage, KEYS[stage]), manifest)
+
+
+def test_an_empty_store_has_nothing(store):
+    """Without results, every stage must run."""
+    assert probe(store, KEYS, also=[]) == {}
+
+
+def test_the_last_result_is_enough(store, tmp_path):
+    """With the model there, the folders of the stages before it are not looked for."""
+    commit(store, tmp_path, "models")
+    found = probe(store, KEYS, also=[])
+    assert set(found) == set(STAGES)
+    assert [name for name, (_, here) in found.items() if here] == ["models"]
+
+
+def test_a_later_result_stands_for_those_before_it(store, tmp_path):
+    """Tokens without the documents they came from are enough to train on."""
+    commit(store, tmp_path, "documents", "tokenized")
+    found = probe(store, KEYS, also=[])
+    assert set(found) == {"documents", "corpus", "dataset", "tokenized"}
+    assert found["tokenized"][1]
+    assert not found["corpus"][1]
+
+
+def test_a_result_wanted_for_itself_must_be_there(store, tmp_path):
+    """To export its texts the dataset is needed, though the model is stored."""
+    commit(store, tmp_path, "documents", "models")
+    found = probe(store, KEYS, also=["dataset"])
+    assert set(found) == set(STAGES) - {"corpus", "dataset"}
+    commit(store, tmp_path, "dataset")
+    assert set(probe(store, KEYS, also=["dataset"])) == set(STAGES)
+
+
+def test_nothing_stored_for_itself_either(store):
+    """Wanting the dataset of an empty store finds nothing, not the first stage."""
+    assert probe(store, KEYS, also=["dataset"]) == {}
+
+
+def test_a_change_is_told_by_name(store, tmp_path):
+    """The first stage that must run says which setting changed; those after it say what they follow."""
+    commit(store, tmp_path, "corpus", settings={"min_chars": 200})
+    commit(store, tmp_path, "models")
+    store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"], "version": "1"})
+    recipes = {stage: {} for stage in STAGES} | {"corpus": {"min_chars": 300}}
+    reasons = why_run(store, recipes, set(STAGES[1:]))
+    assert reasons["corpus"] == "min_chars: 200 → 300"
+    assert reasons["dataset"] == "corpus is made anew"
+
+
+def test_changes_are_found_in_nested_settings():
+    """A nested setting is named by its whole path, a long digest is shortened."""
+    before = {"a": {"b": 1, "c": 2}, "commit_sha": "0" * 40}
+    after = {"a": {"b": 1, "c": 3}, "commit_sha": "1" * 40}
+    assert list(changed(before, after)) == ["a.c: 2 → 3", "commit_sha: 000000000000 → 111111111111"]
+
+
+def test_a_plan_names_its_run_and_every_stage(tmp_path):
+    """The plan of a folder names the folder and its content, and lists the stages in order."""
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("text " * 100)
+    settings = Settings.model_validate(
+        {
+            "source": {"folder": str(tmp_path / "handbook")},
+            "model": {"from_scratch": {}},
+            "store": str(tmp_path / "store"),
+        }
+    )
+    plan = make_plan(settings)
+    assert plan.name.startswith("handbook@")
+    assert list(plan.steps) == list(STAGES)
+    assert plan.run_key == plan["models"].key
+    assert all(f"| {stage} | run |" in plan_table(plan) for stage in STAGES)
+    assert not (tmp_path / "store").exists()
+
+
+def test_where_a_folder_lies_is_in_no_key(tmp_path):
+    """The same files in another folder give the same keys."""
+    keys = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.md").write_text("text " * 100)
+        settings = Settings.model_validate(
+            {
+                "source": {"folder": str(tmp_path / name)},
+                "model": {"from_scratch": {}},
+                "store": str(tmp_path / "store"),
+            }
+        )
+        keys.append(make_plan(settings).run_key)
+    assert keys[0] == keys[1]

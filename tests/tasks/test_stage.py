@@ -1,0 +1,101 @@
+"""A stage is reused when the plan says so, retried on network faults only, and leaves no scratch behind."""
+
+import logging
+
+import pytest
+from prefect import flow
+
+from tasks.errors import NetworkError, UserError
+from tasks.records import PublishedModel
+from tasks.stage import Step, ancestors_of, stage
+from tasks.store import Store
+
+CALLS: list[str] = []
+
+
+@stage(PublishedModel, retries=2)
+def unsteady(step: Step, failures: int) -> PublishedModel:
+    """Build a result after some network faults."""
+    CALLS.append("built")
+    if len(CALLS) <= failures:
+        raise NetworkError("the line broke")
+    with step.building() as folder:
+        (folder / "a.txt").write_text("a")
+        record = PublishedModel(uri=step.uri, key=step.key, version="1")
+        return step.commit(folder, record, ancestors={})
+
+
+@stage(PublishedModel, retries=2)
+def mistaken(step: Step) -> PublishedModel:
+    """Fail for good."""
+    CALLS.append("called")
+    raise UserError("max_seq_length is 9: choose 8 or less")
+
+
+@pytest.fixture
+def step(tmp_path):
+    """A step that is to be run."""
+    CALLS.clear()
+    store = Store(str(tmp_path / "store"))
+    key = "a" * 32
+    return Step(
+        stage="models",
+        key=key,
+        uri=store.uri("models", key),
+        action="run",
+        why="",
+        store_url=store.url,
+        work_dir=str(tmp_path / "work"),
+    )
+
+
+def in_flow(function):
+    """Call a function inside a flow run."""
+    return flow(name="test")(function)()
+
+
+def test_a_network_fault_is_retried_and_the_result_committed(step, prefect_server, tmp_path):
+    """The second attempt succeeds, and its scratch folder is gone."""
+    record = in_flow(lambda: unsteady(step, 1))
+    assert len(CALLS) == 2
+    assert step.store.manifest(record.uri).record["version"] == "1"
+    assert list((tmp_path / "work" / "building").iterdir()) == []
+    assert step.seconds["models"] > 0
+
+
+def test_a_users_mistake_is_not_retried(step, prefect_server, caplog):
+    """One call, the same error out, and no traceback in the run's log."""
+    with caplog.at_level(logging.DEBUG), pytest.raises(UserError, match="choose 8 or less"):
+        in_flow(lambda: mistaken(step))
+    assert CALLS == ["called"]
+    assert "Traceback" not in caplog.text
+
+
+def test_a_reused_step_builds_nothing(step, prefect_server):
+    """The record comes from the plan."""
+    stored = PublishedModel(uri=step.uri, key=step.key, version="7")
+    reuse = Step(
+        **{**{n: getattr(step, n) for n in step.__slots__}, "action": "reuse", "record": stored.as_json()}
+    )
+    assert in_flow(lambda: unsteady(reuse, 0)) == stored
+    assert CALLS == []
+
+
+def test_the_chain_of_ancestors_stays_whole(step, tmp_path):
+    """A result's manifest holds its parents' records and those of their parents."""
+    grandparent = PublishedModel(uri=step.store.uri("documents", "d" * 32), key="d" * 32, version="d")
+    parent_step = Step(
+        stage="corpus", key="c" * 32, uri=step.store.uri("corpus", "c" * 32), action="run", why="",
+        store_url=step.store_url, work_dir=step.work_dir,
+    )  # fmt: skip
+    parent = PublishedModel(uri=parent_step.uri, key=parent_step.key, version="c")
+    with parent_step.building() as folder:
+        parent_step.commit(folder, parent, ancestors=ancestors_of(grandparent))
+    with step.building() as folder:
+        record = PublishedModel(uri=step.uri, key=step.key, version="m")
+        step.commit(folder, record, ancestors=ancestors_of(parent))
+    ancestors = step.store.manifest(step.uri).ancestors
+    assert {name: record["version"] for name, record in ancestors.items()} == {
+        "documents": "d",
+        "corpus": "c",
+    }
