@@ -10,7 +10,8 @@ from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from tasks.doc_paths import file_sha256, folder_digest
 from tasks.errors import UserError
-from tasks.git_command import ANSWER_SECONDS, GitRepository, local_access, remote_access
+from tasks.git_access import local_access, remote_access
+from tasks.git_command import ANSWER_SECONDS, GitRepository
 from tasks.git_errors import BrokenCloneError
 from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings

@@ -23,7 +23,8 @@ from tasks.clone_docs.local_clone import LOG_SECONDS, held_clone
 from tasks.clone_docs.local_files import folder_documents, json_documents
 from tasks.doc_paths import PathPatterns, file_sha256, folder_digest
 from tasks.errors import UserError
-from tasks.git_command import GitRepository, remote_access
+from tasks.git_access import remote_access
+from tasks.git_command import GitRepository
 from tasks.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError
 from tasks.git_urls import parse_address
 from tasks.records import DocsSnapshot

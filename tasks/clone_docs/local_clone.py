@@ -22,7 +22,8 @@ from git import RemoteProgress
 from tasks.clone_docs.git_tree import Chosen, choose, list_tree
 from tasks.doc_paths import PathPatterns
 from tasks.errors import UserError
-from tasks.git_command import GitAccess, GitRepository
+from tasks.git_access import GitAccess
+from tasks.git_command import GitRepository
 from tasks.git_errors import BrokenCloneError, RefusedObjectError
 from tasks.sources import ResolvedSource
 from tasks.stage import stage_logger

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from tasks.errors import NetworkError, UserError
-from tasks.git_command import remote_access
+from tasks.git_access import remote_access
 from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings
 from tasks.sources import resolve_source
@@ -311,10 +311,10 @@ def test_a_transfer_that_stands_still_ends(
     make_repository(server.root / "docs.git", DOCS)
     source = resolve_source(SourceSettings(url=server.url("docs.git")))
     server.stall = True
-    monkeypatch.setattr("tasks.git_command.STALL_SECONDS", 1)
+    monkeypatch.setattr("tasks.git_access.STALL_SECONDS", 1)
     with pytest.raises(NetworkError):
         clone(source, url=server.url("docs.git"))
-    monkeypatch.setattr("tasks.git_command.STALL_SECONDS", 600)
+    monkeypatch.setattr("tasks.git_access.STALL_SECONDS", 600)
     monkeypatch.setattr("tasks.git_command.SILENCE_SECONDS", 1)
     with pytest.raises(NetworkError, match="stood still for 1 s"):
         clone(source, url=server.url("docs.git"))

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tasks.clone_docs import snapshot_url
 from tasks.errors import NetworkError
 from tasks.git_errors import BrokenCloneError
+from tasks.settings import SourceSettings
+from tasks.sources import resolve_source
 from tests.git_server import GitServer, add_commit, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone
 
@@ -269,15 +273,18 @@ def test_a_killed_run_leaves_no_git_behind_and_is_resumed(
     assert server.sent < 2_100 * (60 - arrived) + 10_000
 
 
-def test_a_second_run_waits_for_the_first(server: GitServer, tmp_path: Path, clone: Clone) -> None:
-    """Two runs of one repository at once do not disturb each other."""
+def test_a_second_run_waits_for_the_first(
+    server: GitServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two runs of one repository at once do not disturb each other, and fetch it once."""
+    caplog.set_level(logging.INFO)
     make_repository(server.root / "docs.git", _files(30))
     server.bytes_per_second = 200_000
-    command = [sys.executable, "-c", SCRIPT, server.url("docs.git"), tmp_path / "work" / "clones"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    runs = [
-        subprocess.Popen([*command, tmp_path / name], cwd=PROJECT, env=environment) for name in ("0", "1")
-    ]
-    assert [run.wait(timeout=60) for run in runs] == [0, 0]
-    assert server.sent < 2 * 60_000
-    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
+    settings = SourceSettings(url=server.url("docs.git"))
+    source = resolve_source(settings)
+    targets = [tmp_path / "first", tmp_path / "second"]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda target: snapshot_url(source, settings, tmp_path / "clones", target), targets))
+    assert "waiting for another run" in caplog.text
+    assert server.sent < 80_000
+    assert targets[0].read_bytes() == targets[1].read_bytes()
