@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,10 +113,9 @@ class Store:
         path = self.path(uri)
         with self._explained("read"):
             try:
-                raw = self.objects.read(f"{path}/{MANIFEST}")
+                manifest = self._read_manifest(path)
             except FileNotFoundError:
                 return None
-            manifest = Manifest.load(raw)
             there = self.objects.entries(path)
         if path != f"{manifest.stage}/{manifest.key}":
             raise IntegrityError(f"the manifest at {uri} belongs to {manifest.stage}/{manifest.key}")
@@ -179,7 +178,7 @@ class Store:
         with self._explained("read"):
             try:
                 loaded = json.loads(self.objects.read(self.path(uri)))
-            except (FileNotFoundError, ValueError, IntegrityError):
+            except (FileNotFoundError, ValueError):
                 return None
         return loaded if isinstance(loaded, dict) else None
 
@@ -202,6 +201,12 @@ class Store:
         """Hold the work on `uri` for this process; see `tasks.store.lease` for what that is worth."""
         return lease(self.objects, self.path(uri), self._explained, timeout=timeout)
 
+    def _read_manifest(self, path: str) -> Manifest:
+        try:
+            return Manifest.load(self.objects.read(f"{path}/{MANIFEST}"))
+        except IntegrityError:  # a bit may have flipped on the way
+            return Manifest.load(self.objects.read(f"{path}/{MANIFEST}"))
+
     def _at_home(self, manifest: Manifest, uri: str) -> Manifest:
         """The manifest with its records' URIs in this store, so that no manifest sends a reader elsewhere."""
         ancestors = {
@@ -213,10 +218,10 @@ class Store:
 
     def _fetch_file(self, uri: str, folder: Path, file: StoredFile) -> None:
         for _ in range(2):
-            with self._explained("read"), suppress(IntegrityError):
+            with self._explained("read"):
                 self.objects.download(f"{self.path(uri)}/{file.name}", folder / file.name, file.size)
-                if is_intact(folder / file.name, file):
-                    return
+            if is_intact(folder / file.name, file):
+                return
         raise IntegrityError(f"{uri}/{file.name} differs from its manifest: delete {uri} and run again")
 
     def _explained(self, verb: str) -> AbstractContextManager[None]:

@@ -115,10 +115,21 @@ def test_a_bit_flipped_on_the_way_is_fetched_again(
     assert not (tmp_path / "other").exists()
 
 
-def test_a_flipped_manifest_does_not_count(behind_proxy: Store, proxy: FaultProxy, folder: Path) -> None:
-    """A manifest that arrives with one wrong bit is taken for none."""
+def test_a_flipped_manifest_is_read_again(behind_proxy: Store, proxy: FaultProxy, folder: Path) -> None:
+    """A manifest that arrives with one wrong bit is read once more, and then taken for none."""
     uri = behind_proxy.uri("corpus", "k1")
     behind_proxy.commit(folder, uri, manifest_for())
+    flipped: list[str] = []
+
+    def flip_once(request: Request) -> str | None:
+        if "manifest.json" in request.target and not flipped:
+            flipped.append(request.target)
+            return "flip"
+        return None
+
+    proxy.fault = flip_once
+    assert behind_proxy.manifest(uri) is not None
+    assert flipped
     proxy.fault = lambda request: "flip" if "manifest.json" in request.target else None
     assert behind_proxy.manifest(uri) is None
 

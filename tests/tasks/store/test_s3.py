@@ -93,3 +93,11 @@ def test_unfinished_uploads_are_swept(behind_proxy: Store) -> None:
     (found,) = sweep(behind_proxy, older_than=0)
     assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", "k1", "weights.bin"))
     assert sweep(behind_proxy, older_than=0) == []
+
+
+def test_a_file_sent_whole_is_read_in_parts(behind_proxy: Store, folder: Path, tmp_path: Path) -> None:
+    """A file between one part and two, sent whole and read in ranges, comes back right."""
+    (folder / "weights.bin").write_bytes(os.urandom(3 << 19))
+    uri = behind_proxy.uri("corpus", "k1")
+    behind_proxy.commit(folder, uri, manifest_for())
+    assert contents(behind_proxy.fetch(uri, tmp_path / "copy")) == contents(folder)
