@@ -309,6 +309,31 @@ class TrainSettings(StageSettings):
         title="Keep the best",
         description="The result is the model of the lowest held-out loss evaluated, not the last one.",
     )
+    processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Processes",
+        description="Processes that train together on this machine, each with batches of its own; "
+        "0 for one a GPU, or one in all where there is none.",
+    )
+    parallelism: Annotated[Literal["ddp", "fsdp"], NotInKey] = Field(
+        "ddp",
+        title="Parallelism",
+        description="ddp: every process holds the whole model; fsdp: they share it out, for models too large.",
+    )
+    nodes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        title="Machines",
+        description="Machines that train together; start the same run on each of them.",
+    )
+    rdzv_endpoint: Annotated[str | None, NotInKey] = Field(
+        None,
+        title="Rendezvous",
+        description="host:port where several machines meet, the same on each; the host is one of them.",
+    )
     torch_compile: Annotated[bool, NotInKey] = Field(
         False,
         title="Compile",
@@ -335,6 +360,14 @@ class TrainSettings(StageSettings):
     report_to: Annotated[list[Literal["tensorboard", "wandb", "mlflow"]], NotInKey] = Field(
         [], title="Trackers", description="Where to track the run; each needs its extra installed."
     )
+
+    @model_validator(mode="after")
+    def _meet(self) -> Self:
+        if self.nodes > 1 and self.rdzv_endpoint is None:
+            raise ValueError(f"nodes is {self.nodes}: give rdzv_endpoint, the host:port where they meet")
+        if self.parallelism == "fsdp" and self.load_best_model_at_end:
+            raise ValueError("load_best_model_at_end needs whole models: use parallelism ddp")
+        return self
 
     @model_validator(mode="after")
     def _evaluates(self) -> Self:

@@ -8,12 +8,14 @@ meanwhile. Importing this package costs nothing: torch waits for the task.
 
 import re
 import shutil
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 from tasks.base_models import BaseModel, local_files
-from tasks.errors import UserError
+from tasks.errors import StoreError, UserError
 from tasks.records import TokenizedDataset, TrainedModel
+from tasks.run_progress import TrainingWatch
 from tasks.settings import TrainSettings
 from tasks.stage import Step, ancestors_of, stage
 from tasks.train_model.checkpoints import CheckpointKeeper
@@ -24,7 +26,8 @@ def train_model(
     step: Step, tokenized: TokenizedDataset, base: BaseModel, settings: TrainSettings
 ) -> TrainedModel:
     """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
-    from tasks.train_model.engine import TrainJob, train
+    from tasks.train_model.job import TrainJob
+    from tasks.train_model.launch import train_everywhere
 
     local = step.scratch("checkpoints", step.key)
     keeper = CheckpointKeeper(
@@ -45,7 +48,9 @@ def train_model(
             scratch=base.scratch,
             resume_from=find_checkpoint(step, keeper, settings.resume, local),
         )
-        outcome = train(job, keeper=keeper)
+        outcome = train_everywhere(job, keeper=keeper, on_progress=TrainingWatch())
+        if outcome is None:
+            return wait_for_first(step)
         record = TrainedModel(uri=step.uri, key=step.key, **asdict(outcome))
         trained = step.commit(folder, record, ancestors=ancestors_of(tokenized))
     keeper.close()
@@ -53,6 +58,15 @@ def train_model(
     shutil.rmtree(local, ignore_errors=True)
     shutil.rmtree(step.scratch("spool", step.key), ignore_errors=True)
     return trained
+
+
+def wait_for_first(step: Step) -> TrainedModel:
+    """What the first of several machines commits: the others wait for it."""
+    for _ in range(600):
+        if (manifest := step.store.manifest(step.uri)) is not None:
+            return TrainedModel.from_json(manifest.record)
+        time.sleep(1)
+    raise StoreError(f"the first machine has not committed {step.uri} within 10 minutes: see its log")
 
 
 def find_checkpoint(step: Step, keeper: CheckpointKeeper, resume: str, local: Path) -> Path | None:

@@ -1,29 +1,28 @@
-"""One training run: from token windows and a model to a better model, however often it is interrupted.
-
-What makes a run is `TrainJob`, and everything in it survives JSON, so that other processes can run it too.
-"""
+"""One training run: from token windows and a model to a better model, however often it is interrupted."""
 
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, TrainerState, TrainingArguments
+from transformers import AutoTokenizer, TrainingArguments
 from transformers.modeling_utils import PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.errors import UserError
-from tasks.settings import ScratchSettings, TrainSettings
+from tasks.settings import TrainSettings
 from tasks.stage import stage_logger
-from tasks.train_model import hardware
+from tasks.train_model import hardware, ranks
 from tasks.train_model.batching import MaskedBatches, Plan, Windows, read_windows
 from tasks.train_model.evaluation import evaluate
 from tasks.train_model.heads import SparseRows
+from tasks.train_model.history import curve, kept_by_meter, last_tenth, stored_state
 from tasks.train_model.interrupt import StopRequest, delayed_stop
+from tasks.train_model.job import Outcome, TrainJob
 from tasks.train_model.loading import load_model
 from tasks.train_model.masking import Masker
 from tasks.train_model.progress import Meter
@@ -31,74 +30,157 @@ from tasks.train_model.samples import fill, fill_samples, sample_places
 from tasks.train_model.trackers import prepare_trackers
 from tasks.train_model.trainer import KeepBest, MlmTrainer, StopGently, SubmitCheckpoints
 
-if TYPE_CHECKING:
-    from tasks.train_model.checkpoints import CheckpointKeeper
-
 CLOSE_SECONDS = 25.0
 """How long an interrupted run waits for its last checkpoint's upload: SIGKILL follows SIGTERM after 30."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainJob:
-    """What to train, on what, and where to put it."""
-
-    data: Path
-    """The folder of the tokenize stage."""
-    output: Path
-    """Where `model/` and `history.json` go."""
-    checkpoints: Path
-    """A folder of this machine for this run alone."""
-    settings: TrainSettings
-    location: str | None = None
-    """A folder or hub name; None for a model from scratch."""
-    revision: str | None = None
-    scratch: ScratchSettings | None = None
-    resume_from: Path | None = None
-    """A whole checkpoint, or None to begin."""
+Listener = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a run went, as `TrainedModel` tells it."""
+class Keeper(Protocol):
+    """Who keeps checkpoints safe: `CheckpointKeeper`, or in a child process one that tells its parent."""
 
-    global_step: int
-    resumed_from_step: int
-    tokens_per_second: float
-    padding_share: float
-    loss: float
-    eval_before: dict[str, float] | None
-    eval_after: dict[str, float] | None
-    device: str
-    precision: str
-    peak_memory_bytes: int
-    mfu: float | None
-    history: list[dict[str, float]] = field(default_factory=list)
-    fill_samples: list[dict[str, Any]] = field(default_factory=list)
+    def submit(self, folder: Path, global_step: int) -> None:
+        """Take over a checkpoint that was just written."""
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Wait for what is under way."""
 
 
-def train(
-    job: TrainJob,
-    *,
-    keeper: "CheckpointKeeper | None" = None,
-    on_progress: Callable[[dict[str, Any]], None] | None = None,
-) -> Outcome:
+def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener | None = None) -> Outcome:
     """Train the job's model, write it to `job.output`, and tell how it went.
 
     Raises:
         UserError: the model does not fit the windows, or training diverged.
         KeyboardInterrupt: asked to stop; the step was finished and saved.
     """
-    settings = job.settings
-    threads = hardware.set_threads()
     disable_progress_bar()
+    run = _prepare(job, on_progress)
+    settings, meter = job.settings, run.meter
+    best = KeepBest(
+        job.checkpoints, keep=settings.load_best_model_at_end, patience=settings.early_stopping_patience
+    )
+    best.restore(job.resume_from)
+    request = StopRequest()
+    callbacks = [StopGently(request), best, *([SubmitCheckpoints(keeper)] if keeper is not None else [])]
+    trainer = MlmTrainer(
+        run.model,
+        training_arguments(job, run.batches.total_steps, evaluating=run.held_out is not None),
+        rows=run.rows,
+        plan=run.plan,
+        batches=run.batches,
+        held_out=run.held_out,
+        meter=meter,
+        precision=run.precision,
+        callbacks=callbacks,
+        tokenizer=run.tokenizer,
+    )
+    state, log = stored_state(job.resume_from), stage_logger()
+    meter.baseline = kept_by_meter(state).get("baseline")
+    if meter.baseline is None and (figures := ranks.from_first(run.evaluate())) is not None:
+        log.info("Held-out loss before: %.4f on %d masked tokens", figures["loss"], figures["masked_tokens"])
+        meter.baseline = {"eval": figures, "fill": run.fill()}
+    resumed = state.global_step if state is not None else 0
+    ended = state is not None and (resumed >= meter.total or best.exhausted(state.log_history))
+    if job.resume_from is not None and ended:
+        log.info("The run had ended at step %d: taking its weights", resumed)
+        run.model.load_state_dict(load_file(job.resume_from / "model.safetensors"), strict=False)
+        trainer.state = state
+    else:
+        if resumed:
+            log.info("Resuming from step %d of %d", resumed, meter.total)
+        with delayed_stop(request):
+            trainer.train(resume_from_checkpoint=str(job.resume_from) if job.resume_from else None)
+            meter.pause()
+            if request.signal is not None:
+                log.warning("Asked to stop: saved step %d", trainer.state.global_step)
+                if keeper is not None:
+                    keeper.close(timeout=CLOSE_SECONDS)
+    if best.best.is_file():
+        run.model.load_state_dict(load_file(best.best), strict=False)
+    trainer.save_model(str(job.output / "model"))
+    history = curve(trainer.state.log_history)
+    if ranks.rank() == 0:
+        (job.output / "model" / "training_args.bin").unlink(missing_ok=True)
+        (job.output / "history.json").write_text(json.dumps(history), encoding="utf-8")
+        if trainer.is_fsdp_enabled:
+            run = run.reloaded()
+    return run.outcome(trainer.state.global_step, resumed, history)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A job's parts, loaded and checked."""
+
+    job: TrainJob
+    model: PreTrainedModel
+    tokenizer: Any
+    rows: SparseRows
+    plan: Plan
+    batches: MaskedBatches
+    held_out: Windows | None
+    places: list[tuple[int, int]]
+    precision: hardware.Precision
+    meter: Meter
+
+    def evaluate(self) -> dict[str, float] | None:
+        """Held-out figures of the model as it is."""
+        if self.held_out is None:
+            return None
+        return evaluate(self.model, self.rows, self.held_out, self.batches.masker, self.batches.pad_token_id)
+
+    def fill(self) -> list[list[str]]:
+        """The model's best tokens for the sample places."""
+        return fill(self.model, self.tokenizer, self.held_out, self.places) if self.held_out else []
+
+    def reloaded(self) -> "_Run":
+        """The same with the model that was saved, whole where the trained one is in shards."""
+        model = load_model(
+            self.job.output / "model",
+            vocab_size=len(self.tokenizer),
+            pad_token_id=self.tokenizer.pad_token_id,
+            max_seq_length=0,
+            seed=self.job.settings.seed,
+        ).to("cuda" if torch.cuda.is_available() else "cpu")
+        return replace(self, model=model, rows=SparseRows(model))
+
+    def outcome(self, step: int, resumed: int, history: list[dict[str, float]]) -> Outcome:
+        """Measure the finished model, and tell everything."""
+        before, after = self.meter.baseline, self.evaluate() if ranks.rank() == 0 else None
+        samples = []
+        if self.held_out is not None and after is not None and before is not None:
+            stage_logger().info(
+                "Held-out loss after: %.4f, before: %.4f", after["loss"], before["eval"]["loss"]
+            )
+            samples = fill_samples(self.held_out, self.tokenizer, self.places, before["fill"], self.fill())
+        return Outcome(
+            global_step=step,
+            resumed_from_step=resumed,
+            tokens_per_second=self.meter.tokens_per_second,
+            padding_share=self.meter.padding_share,
+            loss=last_tenth(history),
+            eval_before=before["eval"] if before else None,
+            eval_after=after,
+            device=hardware.device_name(),
+            precision=self.precision,
+            peak_memory_bytes=hardware.peak_memory_bytes(),
+            mfu=self.meter.mfu,
+            history=history,
+            fill_samples=samples,
+        )
+
+
+def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
+    """Load windows, tokenizer and model, and plan the run."""
+    settings = job.settings
+    threads = hardware.set_threads(ranks.local_ranks())
     splits = read_windows(job.data)
-    tokenizer = AutoTokenizer.from_pretrained(job.data / "tokenizer", trust_remote_code=False)
     windows, held_out = splits["train"], splits.get("eval")
     if not len(windows):
         raise UserError(
             "there are no training windows: the corpus is empty, see filter.min_chars and include"
         )
     held_out = held_out if held_out is not None and len(held_out) else None
+    tokenizer = AutoTokenizer.from_pretrained(job.data / "tokenizer", trust_remote_code=False)
     model = load_model(
         job.location,
         scratch=job.scratch,
@@ -112,6 +194,13 @@ def train(
     )
     precision = hardware.choose_precision(settings.precision)
     rows = SparseRows(model)
+    plan = Plan(
+        lengths=windows.lengths,
+        seed=settings.seed,
+        batch_size=settings.per_device_train_batch_size,
+        accumulation=settings.gradient_accumulation_steps,
+        ranks=ranks.ranks(),
+    )
     masker = Masker(
         seed=settings.seed,
         mask_token_id=tokenizer.mask_token_id,
@@ -120,104 +209,39 @@ def train(
         mask_share=settings.mask_replace_prob,
         random_share=settings.random_replace_prob,
     )
-    plan = Plan(
-        lengths=windows.lengths,
-        seed=settings.seed,
-        batch_size=settings.per_device_train_batch_size,
-        accumulation=settings.gradient_accumulation_steps,
-    )
-    total = total_steps(plan, settings)
     batches = MaskedBatches(
         windows=windows,
         masker=masker,
         pad_token_id=tokenizer.pad_token_id,
         rate=settings.mlm_probability,
         final_rate=settings.mlm_probability,
-        total_steps=total,
+        total_steps=total_steps(plan, settings),
     )
-    log = stage_logger()
-    log.info(
-        "Training %s parameters for %d steps on %s (%s, %s) with %d windows; sparse from: %s",
+    stage_logger().info(
+        "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
         f"{model.num_parameters():,}",
-        total,
+        batches.total_steps,
+        plan.global_batch,
         hardware.device_name(),
         precision,
-        "1 thread" if threads == 1 else f"{threads} threads",
-        len(windows),
+        threads,
         rows.depth,
     )
     if rows.depth == "none":
-        log.warning("%s does not allow a sparse head: its head computes every row", type(model).__name__)
-
-    meter = Meter(total, training_flops(model, windows, settings.mlm_probability), on_progress)
-    best = KeepBest(
-        job.checkpoints, keep=settings.load_best_model_at_end, patience=settings.early_stopping_patience
-    )
-    best.restore(job.resume_from)
-    request = StopRequest()
-    callbacks = [StopGently(request), best]
-    callbacks += [SubmitCheckpoints(keeper)] if keeper is not None else []
-    trainer = MlmTrainer(
-        model,
-        training_arguments(job, total, held_out),
+        stage_logger().warning("%s allows no sparse head: its head computes every row", type(model).__name__)
+    return _Run(
+        job=job,
+        model=model,
+        tokenizer=tokenizer,
         rows=rows,
         plan=plan,
         batches=batches,
         held_out=held_out,
-        meter=meter,
+        places=sample_places(held_out, tokenizer) if held_out else [],
         precision=precision,
-        callbacks=callbacks,
-        tokenizer=tokenizer,
-    )
-    places = sample_places(held_out, tokenizer) if held_out else []
-    meter.baseline = stored_baseline(job.resume_from)
-    if meter.baseline is None and held_out is not None:
-        found = evaluate(model, rows, held_out, masker, tokenizer.pad_token_id)
-        log.info("Held-out loss before: %.4f on %d masked tokens", found["loss"], found["masked_tokens"])
-        meter.baseline = {"eval": found, "fill": fill(model, tokenizer, held_out, places)}
-    resumed = int(job.resume_from.name.rsplit("-", 1)[-1]) if job.resume_from else 0
-    if resumed:
-        log.info("Resuming from step %d of %d", resumed, total)
-    state = stored_state(job.resume_from)
-    ended = state is not None and (resumed >= total or best.exhausted(state.log_history))
-    if job.resume_from is not None and ended:
-        # The run had ended, and only what follows training was lost.
-        model.load_state_dict(load_file(job.resume_from / "model.safetensors"), strict=False)
-        trainer.state = state
-    else:
-        with delayed_stop(request):
-            trainer.train(resume_from_checkpoint=str(job.resume_from) if job.resume_from else None)
-            meter.pause()
-            if request.signal is not None:
-                log.warning("Asked to stop: saved step %d", trainer.state.global_step)
-                if keeper is not None:
-                    keeper.close(timeout=CLOSE_SECONDS)
-    if best.best.is_file():
-        model.load_state_dict(load_file(best.best), strict=False)
-    after = filled = None
-    if held_out is not None and meter.baseline is not None:
-        after = evaluate(model, rows, held_out, masker, tokenizer.pad_token_id)
-        log.info("Held-out loss after: %.4f, before: %.4f", after["loss"], meter.baseline["eval"]["loss"])
-        new = fill(model, tokenizer, held_out, places)
-        filled = fill_samples(held_out, tokenizer, places, meter.baseline["fill"], new)
-    history = curve(trainer.state.log_history)
-    model.save_pretrained(job.output / "model")
-    tokenizer.save_pretrained(job.output / "model")
-    (job.output / "history.json").write_text(json.dumps(history), encoding="utf-8")
-    return Outcome(
-        global_step=trainer.state.global_step,
-        resumed_from_step=resumed,
-        tokens_per_second=meter.tokens_per_second,
-        padding_share=meter.padding_share,
-        loss=last_tenth(history),
-        eval_before=meter.baseline["eval"] if meter.baseline else None,
-        eval_after=after,
-        device=hardware.device_name(),
-        precision=precision,
-        peak_memory_bytes=hardware.peak_memory_bytes(),
-        mfu=meter.mfu,
-        history=history,
-        fill_samples=filled or [],
+        meter=Meter(
+            batches.total_steps, training_flops(model, windows, settings.mlm_probability), on_progress
+        ),
     )
 
 
@@ -227,11 +251,13 @@ def total_steps(plan: Plan, settings: TrainSettings) -> int:
     return min(steps, settings.max_steps) if settings.max_steps > 0 else steps
 
 
-def training_arguments(job: TrainJob, total: int, held_out: Windows | None) -> TrainingArguments:
+def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> TrainingArguments:
     """The settings as transformers' Trainer takes them."""
     settings = job.settings
     prepare_trackers(list(settings.report_to), job.checkpoints)
-    evaluating = held_out is not None and settings.eval_steps > 0
+    evaluating = evaluating and settings.eval_steps > 0
+    on_cpu = not torch.cuda.is_available()
+    sharded = settings.parallelism == "fsdp" and ranks.ranks() > 1
     return TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=total,
@@ -252,11 +278,15 @@ def training_arguments(job: TrainJob, total: int, held_out: Windows | None) -> T
         eval_steps=settings.eval_steps if evaluating else None,
         dataloader_num_workers=settings.dataloader_num_workers,
         report_to=list(settings.report_to),
+        use_cpu=on_cpu,
+        ddp_backend="gloo" if on_cpu and ranks.ranks() > 1 else None,
+        ddp_find_unused_parameters=False,
+        fsdp=sharded,
+        fsdp_config={"version": 2} if sharded else None,
         disable_tqdm=True,
         log_level="error",
         remove_unused_columns=False,
         logging_nan_inf_filter=False,
-        ddp_find_unused_parameters=False,
     )
 
 
@@ -275,28 +305,3 @@ def training_flops(model: PreTrainedModel, windows: Windows, rate: float) -> flo
     layers = getattr(config, "num_hidden_layers", getattr(config, "n_layers", 0))
     attention = 12 * layers * getattr(config, "hidden_size", 0) * float(windows.lengths.mean())
     return 6 * (encoder + rate * head) + attention
-
-
-def stored_state(checkpoint: Path | None) -> TrainerState | None:
-    """The Trainer's state in a checkpoint."""
-    return TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else None
-
-
-def stored_baseline(checkpoint: Path | None) -> dict[str, Any] | None:
-    """What a checkpoint says was measured before training."""
-    state = stored_state(checkpoint)
-    kept = state.stateful_callbacks.get("Meter", {}).get("attributes", {}) if state else {}
-    return kept.get("baseline")
-
-
-def curve(log_history: list[dict[str, float]]) -> list[dict[str, float]]:
-    """The points of the loss curve: `step`, and `loss` and `learning_rate`, or `eval_loss`."""
-    kept = ("step", "loss", "learning_rate", "eval_loss")
-    return [{name: point[name] for name in kept if name in point} for point in log_history]
-
-
-def last_tenth(history: list[dict[str, float]]) -> float:
-    """The mean training loss over the last tenth of the run's log points."""
-    losses = [point["loss"] for point in history if "loss" in point]
-    tail = losses[-max(1, len(losses) // 10) :]
-    return sum(tail) / len(tail) if tail else math.nan

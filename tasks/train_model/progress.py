@@ -15,7 +15,9 @@ from transformers.trainer_callback import ExportableState
 
 from tasks.errors import UserError
 from tasks.stage import stage_logger
+from tasks.train_model import ranks
 from tasks.train_model.hardware import peak_flops, peak_memory_bytes
+from tasks.train_model.history import kept_by_meter
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -31,23 +33,28 @@ class Meter(TrainerCallback, ExportableState):
 
     def __init__(self, total: int, flops_per_token: float, on_progress: Listener | None = None) -> None:
         self.total, self.flops_per_token, self._listener = total, flops_per_token, on_progress
-        self.loss_sum = torch.zeros((), dtype=torch.float64)
-        self.losses: list[torch.Tensor] = []
-        self.steps_in_interval = 0
+        # Kept on the device, so that counting never waits for it: loss, tokens, tokens with padding.
+        self._step, self._sums = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+        self._interval_loss, self._interval_steps = torch.zeros((), dtype=torch.float64), 0
         self.baseline: dict[str, Any] | None = None
         """What was measured before training, kept for runs that resume."""
-        self.tokens = self.computed = self.steps = 0
-        self.seconds = 0.0
+        self.steps, self.seconds = 0, 0.0
         """Of this process, evaluation and checkpoints not counted."""
         self._since: float | None = None
-        self._mark = (0, 0, 0.0)
+        self._mark = (0.0, 0.0, 0.0)
         self._said = -math.inf
 
     def add(self, loss: torch.Tensor, real: int, computed: int) -> None:
         """Count one micro-batch: its loss, its tokens, and its tokens with padding."""
-        self.loss_sum = self.loss_sum.to(loss.device) + loss
-        self.tokens += real
-        self.computed += computed
+        counts = [
+            torch.full((), number, dtype=torch.float64, device=loss.device) for number in (real, computed)
+        ]
+        self._step = self._step.to(loss.device) + torch.stack((loss.double(), *counts))
+
+    @property
+    def tokens(self) -> float:
+        """Tokens trained on, padding not counted."""
+        return float(self._sums[1])
 
     @property
     def tokens_per_second(self) -> float:
@@ -57,35 +64,43 @@ class Meter(TrainerCallback, ExportableState):
     @property
     def padding_share(self) -> float:
         """Share of the computed tokens that were padding."""
-        return 1 - self.tokens / self.computed if self.computed else 0.0
+        return 1 - self.tokens / float(self._sums[2]) if self.steps else 0.0
 
     @property
     def mfu(self) -> float | None:
         """Share of the GPU's peak arithmetic that went into the model, or None where it is not known."""
+        return self._mfu(self.tokens_per_second)
+
+    def _mfu(self, tokens_per_second: float) -> float | None:
         peak = peak_flops()
-        return self.tokens_per_second * self.flops_per_token / peak if peak else None
+        return tokens_per_second * self.flops_per_token / (peak * ranks.ranks()) if peak else None
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of the current interval."""
-        kept = {"loss_sum": float(self.loss_sum), "steps": self.steps_in_interval, "baseline": self.baseline}
-        return {"args": {}, "attributes": kept}
+        loss, steps = float(self._interval_loss), self._interval_steps
+        return {"args": {}, "attributes": {"loss_sum": loss, "steps": steps, "baseline": self.baseline}}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Take up the interval where the checkpoint left it."""
-        kept = state.stateful_callbacks.get("Meter", {}).get("attributes", {})
-        self.loss_sum = torch.tensor(kept.get("loss_sum", 0.0), dtype=torch.float64)
-        self.steps_in_interval = kept.get("steps", 0)
+        kept = kept_by_meter(state)
+        self._interval_loss = torch.tensor(kept.get("loss_sum", 0.0), dtype=torch.float64)
+        self._interval_steps = kept.get("steps", 0)
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
         self._since = self._since or time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Count a step, and its time: what follows may be a log point, an evaluation or a checkpoint."""
+        """Count a step, of all processes together."""
+        step = ranks.total(self._step)
+        # Each process's loss is its share of the step's times the number of processes.
+        self._interval_loss = self._interval_loss.to(step.device) + step[0] / ranks.ranks()
+        self._sums = self._sums.to(step.device) + step
+        self._step = torch.zeros_like(step)
         self.steps += 1
-        self.steps_in_interval += 1
+        self._interval_steps += 1
 
     def pause(self) -> None:
         """Stop the clock until the next step."""
@@ -99,9 +114,8 @@ class Meter(TrainerCallback, ExportableState):
         Raises:
             UserError: it is not a finite number.
         """
-        loss = float(self.loss_sum) / max(self.steps_in_interval, 1)
-        self.loss_sum = torch.zeros_like(self.loss_sum)
-        self.steps_in_interval = 0
+        loss = float(self._interval_loss) / max(self._interval_steps, 1)
+        self._interval_loss, self._interval_steps = torch.zeros_like(self._interval_loss), 0
         if not math.isfinite(loss):
             raise UserError(
                 f"training diverged: the loss is {loss} at step {step}; lower train.learning_rate "
@@ -112,19 +126,18 @@ class Meter(TrainerCallback, ExportableState):
     def report(self, step: int, loss: float, learning_rate: float) -> dict[str, float]:
         """Log one line, tell the listener, and return the figures for trackers."""
         self.pause()
-        tokens, computed, seconds = self._mark
-        self._mark = (self.tokens, self.computed, self.seconds)
-        rate = (self.tokens - tokens) / max(self.seconds - seconds, 1e-9)
-        padding = 1 - (self.tokens - tokens) / max(self.computed - computed, 1)
+        before, (_, tokens, computed) = self._mark, self._sums.tolist()
+        self._mark = (tokens, computed, self.seconds)
+        rate = (tokens - before[0]) / max(self.seconds - before[2], 1e-9)
+        padding = 1 - (tokens - before[0]) / max(computed - before[1], 1)
         left = (self.total - step) * self.seconds / max(self.steps, 1)
         figures = {"tokens_per_second": rate, "padding_share": padding, "seconds_left": left}
         figures["peak_memory_bytes"] = float(peak_memory_bytes())
-        peak = peak_flops()
-        if peak:
-            figures["mfu"] = rate * self.flops_per_token / peak
+        if (mfu := self._mfu(rate)) is not None:
+            figures["mfu"] = mfu
         # A line every few seconds is enough for a person; the curve keeps every point.
         now = time.monotonic()
-        if now - self._said > 5 or step >= self.total:
+        if (now - self._said > 5 or step >= self.total) and ranks.rank() == 0:
             self._said = now
             stage_logger().info(
                 "Step %d/%d: loss %.4f, rate %.2e, %s tokens/s, padding %.1f %%, %.1f GB, %s left%s",
@@ -136,7 +149,7 @@ class Meter(TrainerCallback, ExportableState):
                 100 * padding,
                 figures["peak_memory_bytes"] / 1e9,
                 _clock(left),
-                f", {figures['mfu']:.0%} of the GPU's peak" if peak else "",
+                f", {mfu:.0%} of the GPU's peak" if mfu is not None else "",
             )
         if self._listener:
             self._listener(

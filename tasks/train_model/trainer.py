@@ -7,6 +7,7 @@ over masked tokens and divided by those of the whole step, and order and masks a
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from transformers.modeling_utils import PreTrainedModel
 from transformers.trainer_callback import PrinterCallback
 
+from tasks.train_model import ranks
 from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, Plan, Windows, only
 from tasks.train_model.evaluation import evaluate, take_places
 from tasks.train_model.hardware import Precision
@@ -126,7 +128,7 @@ class MlmTrainer(Trainer):
         if self.held_out is None:
             raise ValueError("there are no held-out windows")
         found = evaluate(self.model, self.rows, self.held_out, self.batches.masker, self.batches.pad_token_id)
-        metrics = {f"eval_{name}": value for name, value in found.items()}
+        metrics = {f"eval_{name}": value for name, value in ranks.from_first(found).items()}
         self.log(dict(metrics))
         handler = self.callback_handler
         self.control: TrainerControl = handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -134,18 +136,29 @@ class MlmTrainer(Trainer):
 
 
 class StopGently(TrainerCallback):
-    """Ends the run after the step in which a signal came, with a checkpoint; and logs the last step."""
+    """Ends the run after the step in which a signal came, with a checkpoint; and logs the last step.
+
+    Of several processes all end after the same step: each tells the others, and hears them one step later,
+    when their answers are there without waiting.
+    """
 
     def __init__(self, request: StopRequest) -> None:
         self.request = request
+        self._heard: Tensor | None = None
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Decide what follows the step."""
+        asked = self.request.signal is not None
+        if ranks.ranks() > 1:
+            mine = torch.full((), float(asked), device=args.device)
+            asked = self._heard is not None and bool(self._heard)
+            self._heard = ranks.total(mine)
         if state.global_step >= state.max_steps:
             control.should_log = True
-        elif self.request.signal is not None:
+        elif asked:
+            self.request.signal = self.request.signal or signal.SIGTERM
             control.should_save = control.should_training_stop = True
 
 

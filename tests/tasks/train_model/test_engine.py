@@ -17,7 +17,8 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 from tasks.settings import TrainSettings
 from tasks.store import Store
 from tasks.train_model.checkpoints import CheckpointKeeper
-from tasks.train_model.engine import Outcome, TrainJob, train
+from tasks.train_model.engine import train
+from tasks.train_model.job import Outcome, TrainJob
 from tests.tasks.train_model.conftest import TINY
 
 BASE = {
