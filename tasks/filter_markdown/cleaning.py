@@ -27,6 +27,7 @@ DEEPEST_HTML = 2
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 """Soft hyphens, zero-width spaces and joiners, which would cut a word in two tokens."""
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript"})
+_NOTHING_BEGINS = _INLINE | {"TableCell", "TableRow", "TableHead"}
 _GUARD = re.compile("\0([0-9]+)\0")
 _DELIMITER_ROW = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+:?+[ \t]*+\|[-:| \t]*+$\n?", re.MULTILINE)
 _WORD = re.compile(r"\w")
@@ -100,7 +101,7 @@ class _Reader:
                     parts.append(self._guard(value))
             elif kind == "Start":
                 if type(value) is str:
-                    if value not in _INLINE:
+                    if value not in _NOTHING_BEGINS:
                         self._begin(value, None)
                 else:
                     ((tag, details),) = value.items()
@@ -114,7 +115,8 @@ class _Reader:
                 parts.append(value)
             elif kind == "InlineHtml":
                 self._hidden = max(0, self._hidden + html_text.silent_tag(value))
-                parts.append(html_text.words_of_tag(value))
+                if not self._hidden:
+                    parts.append(html_text.words_of_tag(value))
 
     def _begin(self, tag: str, details: Any) -> None:
         if tag == "Link":

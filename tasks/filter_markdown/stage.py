@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.cards import corpus_card
 from tasks.errors import UserError
 from tasks.filter_markdown import near_duplicates
 from tasks.filter_markdown.dropping import Fingerprint, copies, held_out
@@ -166,7 +167,7 @@ def _in_row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, An
         yield group
 
 
-@stage(Corpus)
+@stage(Corpus, card=corpus_card)
 def filter_markdown(step: Step, snapshot: DocsSnapshot, settings: FilterSettings) -> Corpus:
     """Clean the documents, and keep those worth learning from."""
     source = step.fetch(snapshot)

@@ -133,6 +133,8 @@ def test_raw_is_the_text_as_it_is() -> None:
         ("un**believ**able ~~old~~ H<sub>2</sub>O", "unbelievable old H2O"),
         ("a <style>b {}</style> c", "a c"),
         ("***\n\n* * *", ""),
+        ("a ![b <name> `c`\nd [e](f)](g.png) h", "a h"),
+        ("| a | | c |\n|---|---|---|\n| | d | |\n| | | |", "a | | c\n| d"),
         ("- a\n- b\n\n1. c\n2. d", "a\nb\n\nc\nd"),
         ("", ""),
     ],
