@@ -23,13 +23,15 @@ TINY = ScratchSettings(
 def make_windows(count: int, seed: int, *, longest: int = 40) -> Dataset:
     """Windows of many lengths, in which a few of the words stand in a regular order: easy to learn."""
     generator = np.random.default_rng(seed)
-    rows = {"input_ids": [], "code": [], "document": []}
+    rows = {"input_ids": [], "code": [], "boundaries": [], "document": []}
     for window in range(count):
         length = int(generator.integers(6, longest - 1))
         start, stride = int(generator.integers(12)), int(generator.integers(1, 4))
         body = [len(SPECIAL) + (start + stride * i) % 12 for i in range(length)]
         rows["input_ids"].append([2, *body, 3])
         rows["code"].append([False, *([window % 3 == 0] * length), False])
+        # A sentence every seven words, of words of one token.
+        rows["boundaries"].append([1, *(1 + (i % 7 == 0) for i in range(length)), 1])
         rows["document"].append(window // 4)
     return Dataset.from_dict(rows)
 
