@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint deployments/constraints.txt
 
-.PHONY: demo test lint constraints clean
+.PHONY: demo test lint server deploy worker automations constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/docs-mlm demo
@@ -28,6 +28,27 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) --editable ".[dev]"
 	@touch $@
+
+# Prefect: a server on this machine, what runs on it, and a worker that runs it. DOCS_MLM_STORE is where results go.
+deploy worker automations: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+server deploy worker automations: export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+server deploy worker automations: export DO_NOT_TRACK ?= 1
+deploy: export DOCS_MLM_STORE ?= ~/.docs-mlm/store
+deploy worker: export DOCS_MLM_POOL ?= docs-mlm
+
+server: $(VENV)/.installed
+	$(BIN)/prefect server start
+
+deploy: $(VENV)/.installed
+	@$(BIN)/prefect work-pool inspect $(DOCS_MLM_POOL) >/dev/null 2>&1 || $(BIN)/prefect work-pool create $(DOCS_MLM_POOL) --type process
+	$(BIN)/prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml
+	@$(BIN)/python deployments/install_automations.py
+
+automations: $(VENV)/.installed
+	@$(BIN)/python deployments/install_automations.py
+
+worker: $(VENV)/.installed
+	$(BIN)/prefect worker start --pool $(DOCS_MLM_POOL) --type process
 
 # What was tested, exactly: everything of a fresh installation, pinned.
 constraints:

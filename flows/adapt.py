@@ -37,7 +37,13 @@ def adapt(
     store: str = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
 ) -> RunSummary:
-    """Adapt a BERT model to the language of a documentation repository."""
+    """Adapt a BERT model to the language of a documentation repository.
+
+    Args:
+        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix. The keys and the
+            endpoint of S3 come from the worker's environment (AWS_*).
+        work_dir: Scratch space on the worker's machine; may be deleted between runs.
+    """
     settings = Settings(
         source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,

@@ -2,8 +2,10 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
 from flows.adapt import adapt
 from flows.presets import preset_settings
@@ -14,11 +16,23 @@ from tasks.summarise_run import RunSummary
 DEFAULTS = Settings()
 
 
-@flow(name="docs-mlm-demo", persist_result=False)
-def demo(store: str = DEFAULTS.store, work_dir: Path = DEFAULTS.work_dir) -> RunSummary:
-    """Adapt a small BERT to the descriptions of the installed Python packages, without a network."""
+@flow(name="docs-mlm-demo", flow_run_name="demo", persist_result=False)
+def demo(
+    store: str = DEFAULTS.store,
+    work_dir: Path = DEFAULTS.work_dir,
+    max_steps: Annotated[int, Field(ge=-1)] = DEFAULTS.train.max_steps,
+) -> RunSummary:
+    """Adapt a small BERT to the descriptions of the installed Python packages, without a network.
+
+    Args:
+        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix.
+        work_dir: Scratch space on the worker's machine; may be deleted between runs.
+        max_steps: Stop training after this many steps, for a still quicker look; -1 for no limit.
+    """
     url = make_demo_docs(work_dir / "demo-docs")
     chosen = preset_settings("demo", source={"url": url}, store=store, work_dir=work_dir)
+    train = chosen.train.model_copy(update={"max_steps": max_steps})
+    chosen = chosen.model_copy(update={"train": train})
     summary: RunSummary = adapt(**chosen.as_parameters())
     return summary
 

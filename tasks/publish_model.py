@@ -7,7 +7,6 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -157,23 +156,7 @@ def figures_table(trained: TrainedModel) -> str:
     return "\n".join([f"| held out ({masked} masked tokens) | before | after |", "|---|---|---|", *rows])
 
 
-def result_card(model: PublishedModel) -> str:
-    """What a person wants to know when the run is done."""
-    return f"""**Version {model.version}**
-
-`{model.uri}`
-
-```python
-from transformers import AutoModelForMaskedLM, AutoTokenizer
-
-model = AutoModelForMaskedLM.from_pretrained("{model.uri.removeprefix("file://")}")
-```
-
-or `docs-mlm predict --model {model.uri} "The [MASK] is ready."`
-"""
-
-
-@stage(PublishedModel, card=result_card)
+@stage(PublishedModel)
 def publish_model(step: Step, lineage: Lineage, origin: Origin) -> PublishedModel:
     """Publish model, tokenizer, card and figures as a new version in the store."""
     trained = step.fetch(lineage.trained)

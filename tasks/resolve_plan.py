@@ -13,10 +13,11 @@ from typing import Any
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.tasks import exponential_backoff
 
 from tasks.base_models import BaseModel, check_base_model, check_window, resolve_base_model
+from tasks.errors import DocsMlmError
 from tasks.keys import STAGES, content_key
 from tasks.published import newest_model
 from tasks.records import short_name
@@ -24,6 +25,9 @@ from tasks.settings import Settings
 from tasks.sources import ResolvedSource, resolve_source
 from tasks.stage import Step, is_network_fault, stage_logger
 from tasks.store import Manifest, Store
+
+MOST_STARTS = 10
+"""How often one run may be started before it gives up: see `deployments/automations.yaml`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,18 +187,33 @@ def plan_table(plan: Plan) -> str:
 )
 def resolve_plan(settings: Settings) -> Plan:
     """Pin source and model, see what the store already has, and show the plan before anything runs."""
+    check_starts(flow_run.run_count or 1)
     plan = make_plan(settings)
     Store(settings.store).check(write=True)
     if plan["tokenized"].action == "run" or plan["training"].action == "run":
         check_base_model(plan.base, Path(plan["training"].work_dir))
     with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=f"{plan.name} {plan.run_key[:8]}")
+        client.update_flow_run(flow_run.id, name=f"{plan.name} {deployment.name or plan.run_key[:8]}")
     create_markdown_artifact(
         plan_table(plan), key="plan", description="What this run reuses and what it makes"
     )
     for step in plan.steps.values():
         stage_logger().info("Plan: %-9s %-5s (%s)", step.stage, step.action, step.why)
     return plan
+
+
+def check_starts(starts: int) -> None:
+    """See that a run which is resumed after each crash does not crash and resume for ever.
+
+    Raises:
+        DocsMlmError: it was started too often.
+    """
+    if starts > MOST_STARTS:
+        raise DocsMlmError(
+            f"this run was started {starts} times and ended early each time, the limit is {MOST_STARTS}: "
+            "look at the worker's log (is memory or disk short?), then start a new run, which goes on from "
+            "the newest checkpoint"
+        )
 
 
 def _stored_settings(store: Store, latest: Manifest, stage: str) -> dict[str, Any] | None:

@@ -99,12 +99,13 @@ def ancestors_of(*parents: Record) -> dict[str, dict[str, Any]]:
 
 
 def stage(
-    record_type: type[R], *, retries: int = 0, card: Callable[[R], str] | None = None
+    record_type: type[R], *, retries: int = 0, card: Callable[[Step, R], str] | None = None
 ) -> Callable[[Callable[Concatenate[Step, P], R]], Callable[Concatenate[Step, P], R]]:
     """Make a Prefect task of a function that builds one stage's result.
 
     A step that is to be reused ends at once in the state `Cached`; any other calls the function.
-    With `card`, its Markdown becomes an artifact of the run, named after the stage.
+    With `card`, the Markdown that it makes of step and record becomes an artifact of the run, named after
+    the stage.
     Network faults are tried `retries` more times, 2, 4, 8, … seconds apart; nothing else is.
     """
 
@@ -124,7 +125,7 @@ def stage(
             else:
                 result = record = build(step, *args, **kwargs)
             if card is not None:
-                create_markdown_artifact(card(record), key=step.stage, description=build.__doc__)
+                create_markdown_artifact(card(step, record), key=step.stage, description=build.__doc__)
             return result
 
         @functools.wraps(build)

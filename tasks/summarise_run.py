@@ -5,11 +5,17 @@ from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
 
-from tasks.publish_model import Lineage, figures_table
+from tasks.cards import eval_table, masks_card, training_card, versions_table
+from tasks.publish_model import Lineage
+from tasks.published import list_versions
 from tasks.records import PublishedModel, TrainedModel
 from tasks.resolve_plan import Plan
 from tasks.store import Store
+
+MODEL_PUBLISHED = "docs-mlm.model.published"
+"""The event that users' automations can wait for; its resource carries the model's URI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,38 +77,71 @@ def move_latest(store: Store, model: PublishedModel) -> bool:
     return True
 
 
-def curve_chart(trained: TrainedModel, points: int = 60) -> str:
-    """The training loss as a Mermaid chart, which the Prefect UI draws without a network."""
-    curve = [point for point in trained.history if "loss" in point]
-    if len(curve) < 2:
-        return ""
-    chosen = curve[:: max(1, len(curve) // points)]
-    steps = ", ".join(f"{point['step']:.0f}" for point in chosen)
-    losses = ", ".join(f"{point['loss']:.3f}" for point in chosen)
-    return f"""```mermaid
-xychart-beta
-    title "Training loss (nats a masked token)"
-    x-axis "step" [{steps}]
-    y-axis "loss"
-    line [{losses}]
-```"""
+def result_card(summary: RunSummary, trained: TrainedModel) -> str:
+    """What a person wants to know when the run is done: figures, where the model lies, how to load it."""
+    documents, tokens, uri = summary.documents, summary.tokens, summary.model["uri"]
+    local = uri.removeprefix("file://")
+    copied = f"rclone copy or `aws s3 cp --recursive {uri} model`" if uri.startswith("s3://") else ""
+    place = "model" if copied else local
+    first = f"Copy it first: {copied}.\n\n" if copied else ""
+    reused = [name for name, stage in summary.stages.items() if stage["reused"]]
+    return f"""**{summary.name}**, version `{summary.model["version"]}`
 
+`{uri}`
 
-def training_card(trained: TrainedModel) -> str:
-    """How the training went, as Markdown."""
-    return f"""{figures_table(trained)}
+{eval_table(trained)}
 
-{trained.global_step:,} steps at {trained.tokens_per_second:,.0f} tokens/s on {trained.device}.
+| | |
+|---|---:|
+| documents kept, of found | {documents["kept"]:,} of {documents["found"]:,} |
+| tokens in the corpus | {tokens["corpus"]:,} |
+| coverage of the training text in one epoch | {tokens["coverage"]:.1%} |
+| steps | {trained.global_step:,} |
+| speed (tokens/s) | {trained.tokens_per_second:,.0f} |
+| stages reused | {", ".join(reused) or "none"} |
 
-{curve_chart(trained)}
+{first}```python
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+model = AutoModelForMaskedLM.from_pretrained("{place}")
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+```
+
+or `docs-mlm predict --store {summary.store} --model {uri} "The [MASK] is ready."`
 """
+
+
+def announce(summary: RunSummary) -> None:
+    """Tell Prefect's automations that there is a new model."""
+    uri, version = summary.model["uri"], summary.model["version"]
+    emit_event(
+        MODEL_PUBLISHED,
+        resource={
+            "prefect.resource.id": f"docs-mlm.model.{summary.run_key}",
+            "prefect.resource.name": f"{summary.name} {version}",
+            "docs-mlm.model.uri": uri,
+            "docs-mlm.model.version": version,
+            "docs-mlm.source": summary.source,
+        },
+        payload={"uri": uri, "version": version, "source": summary.source, "commit_sha": summary.commit_sha,
+                 "eval": summary.eval, "store": summary.store},
+    )  # fmt: skip
 
 
 @task
 def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
-    """Gather the run's figures, and let `latest.json` point at the model that it published."""
-    move_latest(Store(plan.store_url), model)
-    create_markdown_artifact(
-        training_card(lineage.trained), key="loss-curve", description="How training went"
-    )
-    return build_summary(plan, lineage, model)
+    """Gather the run's figures, show them, and let `latest.json` point at the model that it published."""
+    store = Store(plan.store_url)
+    move_latest(store, model)
+    summary = build_summary(plan, lineage, model)
+    trained = lineage.trained
+    for key, card, description in (
+        ("training", training_card(trained), "How training went"),
+        ("masks", masks_card(trained.fill_samples), "Masked held-out tokens, guessed before and after"),
+        ("versions", versions_table(list_versions(store)), "The newest published versions"),
+        ("result", result_card(summary, trained), "What this run made, and how to load it"),
+    ):
+        create_markdown_artifact(card, key=key, description=description)
+    if plan["models"].action == "run":
+        announce(summary)
+    return summary
