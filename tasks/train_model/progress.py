@@ -102,6 +102,18 @@ class Meter(TrainerCallback, ExportableState):
         self.steps += 1
         self._interval_steps += 1
 
+    def on_evaluate(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Tell of an evaluation during the run."""
+        if self._listener:
+            self._listener({"step": state.global_step, "eval_loss": metrics["eval_loss"]})
+
     def pause(self) -> None:
         """Stop the clock until the next step."""
         if self._since is not None:
@@ -132,6 +144,7 @@ class Meter(TrainerCallback, ExportableState):
         padding = 1 - (tokens - before[0]) / max(computed - before[1], 1)
         left = (self.total - step) * self.seconds / max(self.steps, 1)
         figures = {"tokens_per_second": rate, "padding_share": padding, "seconds_left": left}
+        figures["seconds"] = self.seconds
         figures["peak_memory_bytes"] = float(peak_memory_bytes())
         if (mfu := self._mfu(rate)) is not None:
             figures["mfu"] = mfu

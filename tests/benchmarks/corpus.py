@@ -1,0 +1,49 @@
+"""The frozen corpus of a benchmark: the same texts, split and held-out windows for every arm."""
+
+import json
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict
+from transformers import PreTrainedTokenizerBase
+
+from tasks.filter_markdown.dropping import Fingerprint, held_out
+from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.settings import FilterSettings, TokenizeSettings
+from tasks.tokenize_corpus import tokenize_split
+
+
+def freeze_corpus(
+    docs: Path, tokenizer: PreTrainedTokenizerBase, max_seq_length: int, target: Path, limit: int | None
+) -> dict[str, int]:
+    """Clean the Markdown files under `docs` and write what the arms read; how much it is.
+
+    Returns:
+        documents and tokens of each split, and the held-out windows.
+    """
+    settings = FilterSettings()
+    kept = {}
+    for path in sorted(docs.rglob("*.md"))[:limit]:
+        name = str(path.relative_to(docs))
+        judged = judge(RawDocument(path=name, blob_sha=name, content=path.read_bytes()), settings)
+        if judged.reason is None:
+            kept[name] = judged
+    fingerprints = [Fingerprint(path=name, digest=judged.digest) for name, judged in kept.items()]
+    apart = held_out(fingerprints, settings.eval_fraction)
+    counts: dict[str, int] = {}
+    tables = {}
+    for split in ("train", "eval"):
+        documents = [kept[name] for name in kept if (name in apart) == (split == "eval")]
+        (target / f"{split}.json").write_text(json.dumps([judged.text for judged in documents]))
+        rows = {
+            "text": [judged.text for judged in documents],
+            "code_spans": [
+                [{"start": start, "end": end} for start, end in judged.code_spans] for judged in documents
+            ],
+        }
+        cut = TokenizeSettings(max_seq_length=max_seq_length)
+        table, tokens = tokenize_split(Dataset.from_dict(rows), tokenizer, cut, split)
+        tables[split] = table.dataset(f"bench-{split}")
+        counts |= {f"{split}_documents": len(documents), f"{split}_tokens": tokens}
+    DatasetDict(tables).save_to_disk(str(target / "windows"))
+    tokenizer.save_pretrained(target / "tokenizer")
+    return counts
