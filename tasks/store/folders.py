@@ -24,7 +24,7 @@ from tasks.store.manifest import (
     library_versions,
     stored_files,
 )
-from tasks.store.objects import Objects
+from tasks.store.objects import Entry, Objects
 from tasks.store.parallel import each
 
 TRANSFERS = 4
@@ -96,10 +96,7 @@ class Store:
 
         Sizes are checked here, hashes when the files are fetched.
         """
-        try:
-            return self.inspect(uri)
-        except IntegrityError:
-            return None
+        return self._standing(uri)
 
     def inspect(self, uri: str) -> Manifest | None:
         """The manifest at `uri`, or None where there is no manifest at all.
@@ -110,21 +107,7 @@ class Store:
             IntegrityError: there is one, but it is torn, altered, of another place, or its files are not
                 those that it names.
         """
-        path = self.path(uri)
-        with self._explained("read"):
-            try:
-                manifest = self._read_manifest(path)
-            except FileNotFoundError:
-                return None
-            there = self.objects.entries(path)
-        if path != f"{manifest.stage}/{manifest.key}":
-            raise IntegrityError(f"the manifest at {uri} belongs to {manifest.stage}/{manifest.key}")
-        for file in manifest.files:
-            size = there[file.name].size if file.name in there else None
-            if size != file.size:
-                found = "is missing" if size is None else f"has {size} bytes, not {file.size}"
-                raise IntegrityError(f"{uri}/{file.name} {found}")
-        return self._at_home(manifest, uri)
+        return self._inspect(uri)
 
     def commit(self, folder: Path, uri: str, manifest: Manifest) -> Manifest:
         """Copy the files of `folder` to `uri`, the manifest last, and return the manifest that stands there.
@@ -139,8 +122,10 @@ class Store:
         files = manifest.files or stored_files(folder)
         manifest = replace(manifest, files=files, versions=library_versions())
         with self._explained("written"):
-            stands = self.objects.commit(folder, self.path(uri), manifest, lambda: self.manifest(uri))
-        return self._at_home(stands, uri)
+            written = self.objects.commit(
+                folder, self.path(uri), manifest, lambda there: self._standing(uri, there)
+            )
+        return self._at_home(written, uri)
 
     def fetch(self, uri: str, destination: Path) -> Path:
         """Copy a committed folder to `destination`, every byte hashed; a whole earlier copy is used as it is.
@@ -200,6 +185,30 @@ class Store:
     def lease(self, uri: str, *, timeout: float | None = None) -> AbstractContextManager[None]:
         """Hold the work on `uri` for this process; see `tasks.store.lease` for what that is worth."""
         return lease(self.objects, self.path(uri), self._explained, timeout=timeout)
+
+    def _standing(self, uri: str, there: dict[str, Entry] | None = None) -> Manifest | None:
+        try:
+            return self._inspect(uri, there)
+        except IntegrityError:
+            return None
+
+    def _inspect(self, uri: str, there: dict[str, Entry] | None = None) -> Manifest | None:
+        path = self.path(uri)
+        with self._explained("read"):
+            try:
+                manifest = self._read_manifest(path)
+            except FileNotFoundError:
+                return None
+            if there is None:
+                there = self.objects.entries(path)
+        if path != f"{manifest.stage}/{manifest.key}":
+            raise IntegrityError(f"the manifest at {uri} belongs to {manifest.stage}/{manifest.key}")
+        for file in manifest.files:
+            size = there[file.name].size if file.name in there else None
+            if size != file.size:
+                found = "is missing" if size is None else f"has {size} bytes, not {file.size}"
+                raise IntegrityError(f"{uri}/{file.name} {found}")
+        return self._at_home(manifest, uri)
 
     def _read_manifest(self, path: str) -> Manifest:
         try:

@@ -90,13 +90,17 @@ class LocalObjects:
         return {}
 
     def commit(
-        self, folder: Path, path: str, manifest: Manifest, stands: Callable[[], Manifest | None]
+        self,
+        folder: Path,
+        path: str,
+        manifest: Manifest,
+        stands: Callable[[dict[str, Entry] | None], Manifest | None],
     ) -> Manifest:
         """Put the files of `folder` and their manifest at `path` by one rename of the whole folder.
 
         Whatever lay there without a valid manifest is moved aside and deleted. Of two at once the first wins.
         """
-        if (theirs := stands()) is not None:
+        if (theirs := stands(None)) is not None:
             return theirs
         target = self._root / path
         staged = _beside(target)
@@ -107,13 +111,13 @@ class LocalObjects:
             _write(staged / MANIFEST, manifest.dump())
             for inner in (*(p for p in staged.rglob("*") if p.is_dir()), staged):
                 _sync_folder(inner)
-            while (theirs := stands()) is None:
+            while (theirs := stands(None)) is None:
                 try:
                     staged.rename(target)
                 except OSError:
                     if not target.exists():
                         raise
-                    if stands() is None:
+                    if stands(None) is None:
                         broken = _beside(target)
                         with suppress(FileNotFoundError):
                             target.rename(broken)

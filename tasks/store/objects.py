@@ -53,12 +53,17 @@ class Objects(Protocol):
         """Delete a folder, its manifest first."""
 
     def commit(
-        self, folder: Path, path: str, manifest: Manifest, stands: Callable[[], Manifest | None]
+        self,
+        folder: Path,
+        path: str,
+        manifest: Manifest,
+        stands: Callable[[dict[str, Entry] | None], Manifest | None],
     ) -> Manifest:
         """Put the files of `folder` and then their manifest at `path`; the manifest that now stands there.
 
-        `stands` gives the manifest at `path` whose files are there with their sizes, or None. Two commits at
-        once never mix: in the end one of the two manifests stands, and the files are those it names.
+        `stands` gives the manifest at `path` whose files are there with their sizes, or None; it makes its
+        own listing of `path` unless it is handed one. Two commits at once never mix: in the end one of the
+        two manifests stands, and the files are those it names.
         """
 
     def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:

@@ -28,10 +28,12 @@ from tasks.store.manifest import MANIFEST, Manifest, StoredFile
 from tasks.store.objects import Entry
 from tasks.store.parallel import each
 
-PART = 16 << 20
-"""Bytes in one part of a large file; FILES times PARTS of them may be on their way at once."""
+PART = 48 << 20
+"""Bytes in one part of a large file. Some servers hash a whole file for each range of it, so not smaller."""
 FILES = 4
 PARTS = 4
+_FLOWS = threading.BoundedSemaphore(8)
+"""Parts on their way at once in this process, so that transfers take some 0.4 GB of memory at most."""
 _ROUNDS = 24
 """Looks at a folder that is being committed; three are enough where nobody else writes."""
 _STALL = 30
@@ -72,7 +74,8 @@ class S3Objects:
             descriptor = stream.fileno()
 
             def copy(start: int) -> None:
-                os.pwrite(descriptor, self._get(path, start, min(start + PART, size)), start)
+                with _FLOWS:
+                    os.pwrite(descriptor, self._get(path, start, min(start + PART, size)), start)
 
             each(copy, range(0, size, PART), threads=PARTS)
 
@@ -113,7 +116,11 @@ class S3Objects:
         each(lambda name: self.remove(f"{path}/{name}"), names, threads=FILES)
 
     def commit(
-        self, folder: Path, path: str, manifest: Manifest, stands: Callable[[], Manifest | None]
+        self,
+        folder: Path,
+        path: str,
+        manifest: Manifest,
+        stands: Callable[[dict[str, Entry] | None], Manifest | None],
     ) -> Manifest:
         """Put the files of `folder` at `path`, look whether they are there, and then write the manifest.
 
@@ -127,7 +134,7 @@ class S3Objects:
         for _ in range(_ROUNDS):
             there = self.entries(path)
             ours = {f.name for f in manifest.files if self._is_ours(folder, f, there.get(f.name), sent)}
-            theirs = stands()
+            theirs = stands(there) if MANIFEST in there else None
             if theirs is not None and _agrees(theirs, manifest, ours):
                 return theirs
             late = [file for file in manifest.files if file.name not in ours]
@@ -180,8 +187,9 @@ class S3Objects:
             etags: dict[int, str] = {}
 
             def send(number: int) -> None:
-                body = os.pread(stream.fileno(), PART, (number - 1) * PART)
-                answer = self._call("upload_part", Key=key, UploadId=upload, PartNumber=number, Body=body)
+                with _FLOWS:
+                    body = os.pread(stream.fileno(), PART, (number - 1) * PART)
+                    answer = self._call("upload_part", Key=key, UploadId=upload, PartNumber=number, Body=body)
                 etags[number] = answer["ETag"]
 
             try:

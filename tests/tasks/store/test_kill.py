@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.store import MANIFEST, Store, sweep
 from tests.tasks.store.conftest import contents, manifest_for
 
-KILLS = 12
+KILLS = 10
 
 
 def expected(key: str) -> dict[str, bytes]:
@@ -38,7 +38,10 @@ def write(url: str, environment: dict[str, str], work: Path, acknowledged: Path)
 def test_kill_at_any_moment(store: Store, tmp_path: Path) -> None:
     """After each SIGKILL, what is acknowledged is there, what is there is whole, and sweep takes the rest."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.tasks.store.test_kill"])
+    # One server forks for all tests of a session, so it gets what each of them needs.
+    context.set_forkserver_preload(
+        ["tests.tasks.store.test_kill", "tests.tasks.train_model.test_checkpoints"]
+    )
     acknowledged = tmp_path / "acknowledged"
     acknowledged.touch()
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

@@ -19,7 +19,7 @@ from tasks.store import MANIFEST, Store
 from tasks.train_model.checkpoints import CheckpointKeeper
 from tests.s3_server import FaultProxy, S3Server, fault_proxy, s3_server
 
-KILLS = 12
+KILLS = 10
 
 
 @pytest.fixture(scope="module")
@@ -265,8 +265,8 @@ def test_training_is_not_held_up(proxy: FaultProxy, tmp_path: Path) -> None:
     keeper = CheckpointKeeper(store, store.uri("checkpoints", "t1"), tmp_path / "spool", keep=2)
     made = tmp_path / "checkpoint-1"
     made.mkdir()
-    (made / "model.safetensors").write_bytes(os.urandom(1 << 20) * 70)
-    (made / "optimizer.pt").write_bytes(os.urandom(1 << 20) * 130)
+    (made / "model.safetensors").write_bytes(os.urandom(1 << 20) * 67)
+    (made / "optimizer.pt").write_bytes(os.urandom(1 << 20) * 133)
     began = time.monotonic()
     keeper.submit(made, 1)
     held = time.monotonic() - began
@@ -332,7 +332,10 @@ def train(url: str, environment: dict[str, str], work: Path, acknowledged: Path)
 def test_kill_at_any_moment(store: Store, keeper: Callable[..., CheckpointKeeper], tmp_path: Path) -> None:
     """After each SIGKILL, here or elsewhere, a whole checkpoint no older than the last sure one is found."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.tasks.train_model.test_checkpoints"])
+    # One server forks for all tests of a session, so it gets what each of them needs.
+    context.set_forkserver_preload(
+        ["tests.tasks.store.test_kill", "tests.tasks.train_model.test_checkpoints"]
+    )
     acknowledged = tmp_path / "acknowledged"
     acknowledged.touch()
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
