@@ -168,6 +168,9 @@ class TokenizeSettings(StageSettings):
 class ScratchSettings(StageSettings):
     """The sizes of a BERT that starts from random weights, with a WordPiece tokenizer of the corpus."""
 
+    # What the form calls this choice; inherited settings stay.
+    model_config = ConfigDict(title="New BERT")
+
     vocab_size: int = Field(
         8192, ge=200, le=200_000, title="Vocabulary (tokens)", description="Most entries of the vocabulary."
     )
@@ -231,6 +234,12 @@ class ModelSettings(StageSettings):
 class TrainSettings(StageSettings):
     """How the model is trained. Names are those of transformers' TrainingArguments where it has them."""
 
+    objective: Literal["mlm", "mlm+nsp", "mlm+sop"] = Field(
+        "mlm",
+        title="Objective",
+        description="mlm: predict masked tokens; mlm+nsp: also whether a text follows another or is of "
+        "another document; mlm+sop: also whether two texts are in order. The last two need a BERT.",
+    )
     num_train_epochs: float = Field(
         3.0, gt=0, le=1000, title="Epochs", description="Passes over the training windows."
     )
@@ -258,6 +267,33 @@ class TrainSettings(StageSettings):
     )
     mlm_probability: float = Field(
         0.15, gt=0, lt=1, title="Mask rate", description="Share of the tokens that the model must predict."
+    )
+    final_mlm_probability: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        title="Final mask rate",
+        description="The mask rate goes linearly from `mlm_probability` to this; empty keeps it.",
+    )
+    masking: Literal["token", "whole_word", "span"] = Field(
+        "token",
+        title="Masking",
+        description="What is masked together: token: nothing; whole_word: all pieces of a word; "
+        "span: several words in a row, 3.8 on average.",
+    )
+    code_mask_weight: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        title="Masks in code",
+        description="Mask rate inside code blocks over that of prose; 0 masks no code.",
+    )
+    short_seq_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        title="Short pairs",
+        description="Share of the pairs of a random shorter length (BERT: 0.1); only for mlm+nsp, mlm+sop.",
     )
     mask_replace_prob: float = Field(
         0.8, ge=0, le=1, title="Masked share", description="Of the chosen tokens, share that becomes [MASK]."

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.train_model.counting import Tokens
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.pairs import PairRows, Pairs
 from tasks.train_model.sentences import Documents
 
 POOL = 64
@@ -118,6 +119,8 @@ class MicroBatch:
     step: int
     """Optimizer steps done when this batch is computed, from the start of the run."""
     windows: tuple[int, ...]
+    in_step: int = 1
+    """Windows of the whole optimizer step, of all its micro-batches and ranks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,16 +153,17 @@ class Plan:
     def global_batches(self, epoch: int) -> list[Tokens]:
         """The windows of each step of an epoch, longest window first within each."""
         generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+        lengths = self.lengths_in(epoch)
         shuffled = generator.permutation(len(self.lengths))
         whole = len(shuffled) - len(shuffled) % self.global_batch
         pool = POOL * self.global_batch
         batches = []
         for start in range(0, whole, pool):
-            windows = self._by_length(shuffled[start : min(start + pool, whole)])
+            windows = _by_length(shuffled[start : min(start + pool, whole)], lengths)
             batches += np.split(windows, len(windows) // self.global_batch)
         ordered = [batches[place] for place in generator.permutation(len(batches))]
         if whole < len(shuffled):
-            ordered.append(self._by_length(shuffled[whole:]))
+            ordered.append(_by_length(shuffled[whole:], lengths))
         return ordered
 
     def micro_batches(self, epoch: int, rank: int) -> Iterator[MicroBatch]:
@@ -169,10 +173,26 @@ class Plan:
             rounds = -(-len(windows) // (self.batch_size * self.ranks))
             parts = np.array_split(windows, rounds * self.ranks)
             for part in parts[rank :: self.ranks]:
-                yield MicroBatch(epoch, step, tuple(part.tolist()) or (FILLER,))
+                yield MicroBatch(epoch, step, tuple(part.tolist()) or (FILLER,), len(windows))
 
-    def _by_length(self, windows: Tokens) -> Tokens:
-        return windows[np.argsort(-self.lengths[windows], kind="stable")]
+    def lengths_in(self, epoch: int) -> Tokens:
+        """(windows,) tokens of each window in an epoch."""
+        return self.lengths
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairPlan(Plan):
+    """A plan of pairs, which have other lengths in each epoch."""
+
+    pairs: Pairs
+
+    def lengths_in(self, epoch: int) -> Tokens:
+        """(pairs,) tokens of each pair in an epoch."""
+        return self.pairs.table(epoch).lengths
+
+
+def _by_length(windows: Tokens, lengths: Tokens) -> Tokens:
+    return windows[np.argsort(-lengths[windows], kind="stable")]
 
 
 class EpochOrder(Sampler[list[MicroBatch]]):
@@ -203,11 +223,20 @@ class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
     final_rate: float
     """The mask rate falls linearly from `rate` to this."""
     total_steps: int
+    pairs: Pairs | None = None
+    """Train on these instead of on the windows."""
 
     def __getitem__(self, batch: MicroBatch) -> dict[str, torch.Tensor]:
-        places = np.array(batch.windows, np.int64)
-        ids, real = self.windows.padded(np.maximum(places, 0), self.pad_token_id)
-        seen, labels = self.masker(ids, real, places, batch.epoch, self.rate_at(batch.step))
+        places, rate = np.array(batch.windows, np.int64), self.rate_at(batch.step)
+        if self.pairs is not None:
+            rows = self.pairs.rows(places, batch.epoch, self.pad_token_id)
+            flags = {"begins": rows.begins, "code": rows.code}
+            seen, labels = self.masker(rows.ids, rows.real, places, batch.epoch, rate, **flags)
+            return pair_tensors(seen, labels, rows, batch.in_step)
+        chosen = np.maximum(places, 0)
+        ids, real = self.windows.padded(chosen, self.pad_token_id)
+        flags = {"begins": self.windows.word_begins(chosen), "code": self.windows.code_flags(chosen)}
+        seen, labels = self.masker(ids, real, places, batch.epoch, rate, **flags)
         return batch_tensors(seen, labels, real)
 
     def rate_at(self, step: int) -> float:
@@ -242,6 +271,27 @@ def batch_tensors(seen: Tokens, labels: Tokens, real: npt.NDArray[np.bool_]) -> 
     if not real.all():
         tensors["attention_mask"] = real.astype(np.int64)
     return {name: torch.from_numpy(array) for name, array in tensors.items()}
+
+
+def pair_tensors(seen: Tokens, labels: Tokens, rows: PairRows, in_step: int) -> dict[str, torch.Tensor]:
+    """What `batch_tensors` gives, and what the second objective needs.
+
+    After the masked tokens, `rows` and `query_rows` point at each pair's [CLS], which stands first in
+    `queries`. New are `token_type_ids` (batch, positions), `next_sentence_label` (batch,), `pairs_in_step`.
+    """
+    tensors = batch_tensors(seen, labels, rows.real)
+    pairs, positions = seen.shape
+    queries = torch.nn.functional.pad(tensors["queries"], (1, 0))
+    width = queries.shape[1]
+    old = tensors["query_rows"]
+    firsts = torch.arange(pairs)
+    tensors["queries"] = queries
+    tensors["query_rows"] = torch.cat((old + old // (width - 1) + 1, firsts * width))
+    tensors["rows"] = torch.cat((tensors["rows"], firsts * positions))
+    tensors["token_type_ids"] = torch.from_numpy(rows.types)
+    tensors["next_sentence_label"] = torch.from_numpy(rows.labels)
+    tensors["pairs_in_step"] = torch.tensor(in_step)
+    return tensors
 
 
 class EpochLoader(DataLoader[dict[str, torch.Tensor]]):

@@ -17,14 +17,15 @@ from tasks.errors import UserError
 from tasks.settings import TrainSettings
 from tasks.stage import stage_logger
 from tasks.train_model import hardware, ranks
-from tasks.train_model.batching import MaskedBatches, Plan, Windows, read_windows
-from tasks.train_model.evaluation import evaluate
+from tasks.train_model.batching import MaskedBatches, PairPlan, Plan, Windows, read_windows
+from tasks.train_model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.history import curve, kept_by_meter, last_tenth, stored_state
 from tasks.train_model.interrupt import StopRequest, delayed_stop
 from tasks.train_model.job import Outcome, TrainJob
-from tasks.train_model.loading import load_model
+from tasks.train_model.loading import keep_pair_head, load_model
 from tasks.train_model.masking import Masker
+from tasks.train_model.pairs import Kind, Pairs, allows_false
 from tasks.train_model.progress import Meter
 from tasks.train_model.samples import fill, fill_samples, sample_places
 from tasks.train_model.trackers import prepare_trackers
@@ -69,6 +70,7 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
         plan=run.plan,
         batches=run.batches,
         held_out=run.held_out,
+        held_out_pairs=run.held_out_pairs,
         meter=meter,
         precision=run.precision,
         callbacks=callbacks,
@@ -100,6 +102,12 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
     trainer.save_model(str(job.output / "model"))
     history = curve(trainer.state.log_history)
     if ranks.rank() == 0:
+        if (
+            run.batches.pairs is None
+            and job.location is not None
+            and keep_pair_head(job.output / "model", Path(job.location))
+        ):
+            log.info("The checkpoint's pooler and NSP head are kept as they were: MLM does not train them")
         (job.output / "model" / "training_args.bin").unlink(missing_ok=True)
         (job.output / "history.json").write_text(json.dumps(history), encoding="utf-8")
         if trainer.is_fsdp_enabled:
@@ -118,6 +126,7 @@ class _Run:
     plan: Plan
     batches: MaskedBatches
     held_out: Windows | None
+    held_out_pairs: Pairs | None
     places: list[tuple[int, int]]
     precision: hardware.Precision
     meter: Meter
@@ -126,7 +135,10 @@ class _Run:
         """Held-out figures of the model as it is."""
         if self.held_out is None:
             return None
-        return evaluate(self.model, self.rows, self.held_out, self.batches.masker, self.batches.pad_token_id)
+        batches, pairs = self.batches, self.held_out_pairs
+        return evaluate(
+            self.model, self.rows, self.held_out, batches.masker, batches.pad_token_id, pairs=pairs
+        )
 
     def fill(self) -> list[list[str]]:
         """The model's best tokens for the sample places."""
@@ -140,6 +152,7 @@ class _Run:
             pad_token_id=self.tokenizer.pad_token_id,
             max_seq_length=0,
             seed=self.job.settings.seed,
+            pairs=self.batches.pairs is not None,
         ).to("cuda" if torch.cuda.is_available() else "cpu")
         return replace(self, model=model, rows=SparseRows(model))
 
@@ -191,16 +204,20 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         seed=settings.seed,
         attention_dropout=settings.attention_dropout,
         hidden_dropout=settings.hidden_dropout,
+        pairs=settings.objective != "mlm",
     )
     precision = hardware.choose_precision(settings.precision)
     rows = SparseRows(model)
-    plan = Plan(
-        lengths=windows.lengths,
-        seed=settings.seed,
-        batch_size=settings.per_device_train_batch_size,
-        accumulation=settings.gradient_accumulation_steps,
-        ranks=ranks.ranks(),
-    )
+    pairs, held_out_pairs = make_pairs(windows, held_out, tokenizer, settings)
+    batch = {
+        "seed": settings.seed,
+        "batch_size": settings.per_device_train_batch_size,
+        "accumulation": settings.gradient_accumulation_steps,
+        "ranks": ranks.ranks(),
+    }
+    plan = Plan(lengths=windows.lengths, **batch)
+    if pairs is not None:
+        plan = PairPlan(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
     masker = Masker(
         seed=settings.seed,
         mask_token_id=tokenizer.mask_token_id,
@@ -208,14 +225,17 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         vocab_size=len(tokenizer),
         mask_share=settings.mask_replace_prob,
         random_share=settings.random_replace_prob,
+        strategy=settings.masking,
+        code_weight=settings.code_mask_weight,
     )
     batches = MaskedBatches(
         windows=windows,
         masker=masker,
         pad_token_id=tokenizer.pad_token_id,
         rate=settings.mlm_probability,
-        final_rate=settings.mlm_probability,
+        final_rate=settings.final_mlm_probability or settings.mlm_probability,
         total_steps=total_steps(plan, settings),
+        pairs=pairs,
     )
     stage_logger().info(
         "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
@@ -237,11 +257,41 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         plan=plan,
         batches=batches,
         held_out=held_out,
+        held_out_pairs=held_out_pairs,
         places=sample_places(held_out, tokenizer) if held_out else [],
         precision=precision,
         meter=Meter(
             batches.total_steps, training_flops(model, windows, settings.mlm_probability), on_progress
         ),
+    )
+
+
+def make_pairs(
+    windows: Windows, held_out: Windows | None, tokenizer: Any, settings: TrainSettings
+) -> tuple[Pairs | None, Pairs | None]:
+    """The pairs to train on and those to evaluate on, which are the same for every run; None for MLM alone.
+
+    Raises:
+        UserError: the training documents allow none.
+    """
+    if settings.objective == "mlm":
+        return None, None
+    kind: Kind = "nsp" if settings.objective == "mlm+nsp" else "sop"
+    frame = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+    most = max(int(windows.lengths.max()), 8)
+    pairs = Pairs(
+        windows.documents(),
+        kind,
+        max_seq_length=most,
+        short_share=settings.short_seq_share,
+        seed=settings.seed,
+        frame=frame,
+    )
+    others = held_out.documents() if held_out is not None else None
+    if others is None or not allows_false(others):
+        return pairs, None
+    return pairs, Pairs(
+        others, kind, max_seq_length=most, short_share=EVAL_SHORT_SHARE, seed=EVAL_SEED, frame=frame
     )
 
 

@@ -12,24 +12,34 @@ import torch
 from torch import nn
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batching import Windows, batch_tensors
-from tasks.train_model.heads import MaskedPlaces, SparseRows, masked_logits
+from tasks.train_model.batching import Windows, batch_tensors, pair_tensors
+from tasks.train_model.heads import MaskedPlaces, SparseRows, masked_logits, mlm_logits
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.pairs import Pairs
 
 EVAL_SEED = 0
 EVAL_RATE = 0.15
+EVAL_SHORT_SHARE = 0.1
 EVAL_BATCH = 32
 
 
 def evaluate(
-    model: PreTrainedModel, rows: SparseRows, windows: Windows, masker: Masker, pad_token_id: int
+    model: PreTrainedModel,
+    rows: SparseRows,
+    windows: Windows,
+    masker: Masker,
+    pad_token_id: int,
+    *,
+    pairs: Pairs | None = None,
 ) -> dict[str, float]:
     """`loss` (nats), `perplexity`, `accuracy` and `masked_tokens`, each also as `prose_…` and `code_…`.
 
-    All are means over masked tokens, not over batches. A kind without masked tokens is left out.
+    All are means over masked tokens, not over batches. A kind without masked tokens is left out. Whatever
+    the run's objective and masking, these windows have one segment and single masked tokens.
 
     Args:
-        masker: of which the special tokens and the shares are used; the seed is `EVAL_SEED`.
+        masker: of which the special tokens are used; the seed is `EVAL_SEED`.
+        pairs: held-out pairs, for the figures of `evaluate_pairs` too.
     """
     masker = eval_masker(masker)
     order = np.argsort(windows.lengths, kind="stable")
@@ -49,12 +59,38 @@ def evaluate(
     loss, hit, is_code = torch.cat(losses), torch.cat(hits).double(), torch.cat(code)
     every = torch.ones_like(is_code)
     kinds = {"": every, "prose_": ~is_code, "code_": is_code}
-    return {
+    second = {} if pairs is None else evaluate_pairs(model, rows, pairs, pad_token_id)
+    return second | {
         name: value
         for prefix, chosen in kinds.items()
         if chosen.any()
         for name, value in _figures(prefix, loss[chosen], hit[chosen]).items()
     }
+
+
+def evaluate_pairs(
+    model: PreTrainedModel, rows: SparseRows, pairs: Pairs, pad_token_id: int
+) -> dict[str, float]:
+    """`nsp_loss`, `nsp_accuracy` and `nsp_pairs` (or `sop_…`) on the pairs of epoch 0, without any mask."""
+    order = np.argsort(pairs.table(0).lengths, kind="stable")
+    losses, hits = [], []
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), EVAL_BATCH):
+            found = pairs.rows(order[start : start + EVAL_BATCH], 0, pad_token_id)
+            tensors = pair_tensors(found.ids, np.full_like(found.ids, IGNORED), found, len(found.ids))
+            inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+            places = take_places(inputs)
+            labels = inputs.pop("next_sentence_label")
+            del inputs["labels"], inputs["pairs_in_step"]
+            with rows.at(places):
+                logits = model(**inputs).seq_relationship_logits.float()
+            losses.append(nn.functional.cross_entropy(logits, labels, reduction="none").double().cpu())
+            hits.append((logits.argmax(-1) == labels).double().cpu())
+    model.train(training)
+    figures = {"loss": float(torch.cat(losses).mean()), "accuracy": float(torch.cat(hits).mean())}
+    return {f"{pairs.kind}_{name}": value for name, value in (figures | {"pairs": len(order)}).items()}
 
 
 def eval_masker(masker: Masker) -> Masker:
@@ -73,16 +109,20 @@ def predict(
     """The fp32 logits (masked, vocabulary) of a batch of `batch_tensors`, and its labels (masked,)."""
     inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
     labels = inputs.pop("labels")
+    if not len(labels):  # a pooler would look for the first row of none
+        return torch.zeros(0, model.config.vocab_size, device=model.device), labels
     places = take_places(inputs)
     with rows.at(places):
-        logits = model(**inputs).logits
+        logits = mlm_logits(model(**inputs))
     return masked_logits(logits, places).float(), labels
 
 
 def take_places(inputs: dict[str, torch.Tensor]) -> MaskedPlaces:
     """Move what tells where the masked tokens are out of a batch's tensors: the model does not take it."""
+    queries = inputs.pop("queries")
+    pairs = len(queries) if "next_sentence_label" in inputs else 0
     return MaskedPlaces(
-        rows=inputs.pop("rows"), queries=inputs.pop("queries"), query_rows=inputs.pop("query_rows")
+        rows=inputs.pop("rows"), queries=queries, query_rows=inputs.pop("query_rows"), pairs=pairs
     )
 
 

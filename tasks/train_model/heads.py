@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 from transformers.models.bert.modeling_bert import eager_attention_forward
 
+from tasks.train_model.masking import IGNORED
+
 TOLERANCE = 1e-3
 """Largest difference of a logit from the dense way's that is put down to rounding, in fp32."""
 
@@ -31,6 +33,13 @@ class MaskedPlaces:
     rows: Tensor
     queries: Tensor
     query_rows: Tensor
+    pairs: int = 0
+    """How many of the rows, at their end, are the first ones of pairs of segments, which the pooler reads."""
+
+    @property
+    def masked(self) -> int:
+        """How many of the rows are masked tokens."""
+        return len(self.rows) - self.pairs
 
 
 class SparseRows:
@@ -40,6 +49,7 @@ class SparseRows:
         self.depth: Depth = "none"
         self._places: MaskedPlaces | None = None
         self._layer: Any = _last_layer(model)
+        self._pooler: Any = getattr(model.base_model, "pooler", None)
         model.base_model.register_forward_hook(self._gather)
         if self._layer is not None:
             self._dense_forward = self._layer.forward
@@ -56,10 +66,16 @@ class SparseRows:
             self._places = None
 
     def _gather(self, _module: nn.Module, _inputs: Any, output: Any) -> Any:
-        if self._places is None or self.depth != "head":
+        places = self._places
+        if places is None or self.depth == "none" or (self.depth == "last layer" and not places.pairs):
             return output
-        hidden = output[0]  # (batch, positions, width)
-        gathered = hidden.flatten(0, 1).index_select(0, self._places.rows)[None]
+        hidden = output[0]
+        if self.depth == "last layer":  # (1, masked + pairs, width)
+            gathered = hidden[:, : places.masked]
+            # The pooler took the first row of all for the first of a single window.
+            output["pooler_output"] = self._pooler(hidden[0, places.masked :, None])
+        else:  # (batch, positions, width)
+            gathered = hidden.flatten(0, 1).index_select(0, places.rows[: places.masked])[None]
         if isinstance(output, tuple):
             return (gathered, *output[1:])
         output["last_hidden_state"] = gathered
@@ -110,11 +126,11 @@ class SparseRows:
         model.eval()
         try:
             with torch.no_grad():
-                dense = model(input_ids=ids, attention_mask=mask).logits.flatten(0, 1)[places.rows]
+                dense = mlm_logits(model(input_ids=ids, attention_mask=mask)).flatten(0, 1)[places.rows]
                 depths: list[Depth] = ["last layer", "head"] if self._layer is not None else ["head"]
                 for self.depth in depths:
                     with self.at(places):
-                        sparse = model(input_ids=ids, attention_mask=mask).logits
+                        sparse = mlm_logits(model(input_ids=ids, attention_mask=mask))
                     if sparse.shape == (1, *dense.shape) and (sparse[0] - dense).abs().max() < TOLERANCE:
                         return self.depth
         finally:
@@ -135,10 +151,17 @@ def _last_layer(model: PreTrainedModel) -> Any | None:
     return layer if names.issuperset(parts) and hasattr(attention, "scaling") else None
 
 
+def mlm_logits(output: Any) -> Tensor:
+    """The logits of the MLM head, in the output of a model with or without a second one."""
+    logits: Tensor = output.prediction_logits if hasattr(output, "prediction_logits") else output.logits
+    return logits
+
+
 def masked_logits(logits: Tensor, places: MaskedPlaces) -> Tensor:
     """(masked, vocabulary) logits, of a sparse model's (1, masked, …) or of a dense one's."""
     flat = logits.flatten(0, 1)
-    return flat if logits.shape[0] == 1 and len(flat) == len(places.rows) else flat[places.rows]
+    sparse = logits.shape[0] == 1 and len(flat) == places.masked
+    return flat if sparse else flat[places.rows[: places.masked]]
 
 
 def masked_loss(logits: Tensor, labels: Tensor, masked_in_step: Tensor | int) -> Tensor:
@@ -153,3 +176,15 @@ def masked_loss(logits: Tensor, labels: Tensor, masked_in_step: Tensor | int) ->
     """
     total = nn.functional.cross_entropy(logits.float(), labels, reduction="sum")
     return total / torch.as_tensor(masked_in_step, device=total.device).clamp(min=1)
+
+
+def pair_loss(logits: Tensor, labels: Tensor, pairs_in_step: Tensor | int) -> Tensor:
+    """Cross-entropy summed over these pairs, over the pairs of the whole optimizer step.
+
+    Args:
+        logits: (pairs, 2).
+        labels: (pairs,) `next_sentence_label`, or `IGNORED` for a filler.
+        pairs_in_step: pairs of all micro-batches of all processes of this step.
+    """
+    total = nn.functional.cross_entropy(logits.float(), labels, reduction="sum", ignore_index=IGNORED)
+    return total / torch.as_tensor(pairs_in_step, device=total.device).clamp(min=1)

@@ -1,9 +1,11 @@
 """The model that training starts from: a checkpoint's safetensors, or random weights of chosen sizes."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForMaskedLM
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForPreTraining
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
@@ -11,6 +13,8 @@ from tasks.errors import UserError
 from tasks.settings import ScratchSettings
 from tasks.stage import stage_logger
 
+PAIR_HEAD = ("bert.pooler.", "cls.seq_relationship.")
+"""How the names of BERT's weights for pairs of sentences begin."""
 DROPOUTS = {
     "attention_dropout": ("attention_probs_dropout_prob", "attention_dropout"),
     "hidden_dropout": ("hidden_dropout_prob", "dropout"),
@@ -29,6 +33,7 @@ def load_model(
     seed: int,
     attention_dropout: float | None = None,
     hidden_dropout: float | None = None,
+    pairs: bool = False,
 ) -> PreTrainedModel:
     """The model in fp32, ready to train, with the dropout rates asked for (None keeps the checkpoint's).
 
@@ -37,9 +42,10 @@ def load_model(
         vocab_size: tokens that the tokenizer knows.
         max_seq_length: tokens of the longest window.
         seed: of all weights that the checkpoint does not have.
+        pairs: with the head of next-sentence prediction too.
 
     Raises:
-        UserError: the model has no MLM head, no safetensors, too few positions or too small a vocabulary.
+        UserError: the model has no such head, no safetensors, too few positions or too small a vocabulary.
     """
     torch.manual_seed(seed)
     if location is None:
@@ -47,8 +53,15 @@ def load_model(
     else:
         config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
     _check(config, str(location), vocab_size, max_seq_length)
+    if pairs:
+        _check_pairs(config, str(location))
     own = set_dropout(config, attention_dropout=attention_dropout, hidden_dropout=hidden_dropout)
-    model = BertForMaskedLM(config) if location is None else _from_checkpoint(location, revision, config)
+    if location is not None:
+        model = _from_checkpoint(
+            location, revision, config, BertForPreTraining if pairs else AutoModelForMaskedLM
+        )
+    else:
+        model = BertForPreTraining(config) if pairs else BertForMaskedLM(config)
     # What is saved keeps the checkpoint's own rates, for whoever fine-tunes it.
     for name, rate in own.items():
         setattr(model.config, name, rate)
@@ -105,9 +118,25 @@ def _check(config: object, name: str, vocab_size: int, max_seq_length: int) -> N
         )
 
 
-def _from_checkpoint(location: str | Path, revision: str | None, config: object) -> PreTrainedModel:
+def _check_pairs(config: object, name: str) -> None:
+    kind, types = getattr(config, "model_type", "?"), getattr(config, "type_vocab_size", 0)
+    if kind != "bert":
+        raise UserError(
+            f"{name} is of type {kind!r}, which has no head for pairs of sentences: choose a BERT, such as "
+            "google-bert/bert-base-uncased, or --train.objective mlm"
+        )
+    if types < 2:
+        raise UserError(
+            f"{name} knows {types} type of segment, and pairs have 2: choose a BERT with type_vocab_size 2, "
+            "or --train.objective mlm"
+        )
+
+
+def _from_checkpoint(
+    location: str | Path, revision: str | None, config: object, architecture: Any
+) -> PreTrainedModel:
     try:
-        model, info = AutoModelForMaskedLM.from_pretrained(
+        model, info = architecture.from_pretrained(
             location,
             revision=revision,
             config=config,
@@ -122,14 +151,49 @@ def _from_checkpoint(location: str | Path, revision: str | None, config: object)
             "save the model with save_pretrained; pickled weights are not loaded"
         ) from error
     missing = sorted(info["missing_keys"])
-    if missing:
-        prefix = model.base_model_prefix + "."
-        if any(key.startswith(prefix) for key in missing):
-            raise UserError(
-                f"{location} lacks weights of the encoder ({missing[0]} and {len(missing) - 1} more): "
-                "its files are not whole"
-            )
-        stage_logger().warning(
-            "%s has no weights for its MLM head, which starts afresh: %s", location, ", ".join(missing)
+    prefix = model.base_model_prefix + "."
+    pair_head = [key for key in missing if key.startswith(PAIR_HEAD)]
+    encoder = [key for key in missing if key.startswith(prefix) and key not in pair_head]
+    if encoder:
+        raise UserError(
+            f"{location} lacks weights of the encoder ({encoder[0]} and {len(encoder) - 1} more): "
+            "its files are not whole"
         )
+    for name, keys in (("NSP", pair_head), ("MLM", [key for key in missing if key not in pair_head])):
+        if keys:
+            stage_logger().warning(
+                "%s has no weights for its %s head, which starts afresh: %s", location, name, ", ".join(keys)
+            )
     return model
+
+
+def keep_pair_head(trained: Path, location: Path) -> bool:
+    """Give a BERT that was trained by MLM alone the pooler and NSP head back that its checkpoint has.
+
+    They are as they were, but whoever fine-tunes the pooler, or asks whether sentences follow, has them.
+
+    Args:
+        trained: a folder with the finished model, to which they are added.
+        location: the folder of the checkpoint that training began from.
+
+    Returns:
+        Whether there was such a head.
+    """
+    if not _has_pair_head(location):
+        return False
+    whole = BertForPreTraining.from_pretrained(location, dtype=torch.float32, use_safetensors=True)
+    after = BertForMaskedLM.from_pretrained(trained, dtype=torch.float32, use_safetensors=True)
+    whole.load_state_dict(after.state_dict(), strict=False)
+    whole.config = after.config
+    whole.save_pretrained(trained)
+    return True
+
+
+def _has_pair_head(location: Path) -> bool:
+    """Whether a folder's safetensors hold all of a BERT's pooler and NSP head."""
+    found: set[str] = set()
+    for path in location.glob("model*.safetensors"):
+        with safe_open(path, "pt") as weights:
+            names: list[str] = weights.keys()
+            found.update(name for name in names if name.startswith(PAIR_HEAD))
+    return len(found) == 4

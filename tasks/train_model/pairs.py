@@ -105,26 +105,44 @@ def partners(pairs: Tokens, document: Tokens) -> Tokens:
     return np.broadcast_to(np.flatnonzero(document != own[0])[:1], pairs.shape)
 
 
+def allows_false(documents: Documents) -> bool:
+    """Whether false segments can be had: from two documents that are long enough to be cut in two."""
+    return int((np.diff(documents.offsets) >= 2).sum()) >= 2
+
+
 class Pairs:
     """The pairs of every epoch: as many in each as in the first, so that all epochs have as many steps.
 
     Epochs differ by a few chunks in a thousand: a later one leaves out what it has more, chosen at random,
     and has a chunk twice for each that it lacks.
 
+    Args:
+        max_seq_length: tokens of the longest pair, special tokens included; 8 or more.
+        short_share: share of the pairs of a length drawn at random.
+        frame: the ids of [CLS] and [SEP].
+
     Raises:
         UserError: NSP is wanted of fewer than two documents.
     """
 
-    def __init__(self, documents: Documents, kind: Kind, *, room: int, short_share: float, seed: int) -> None:
-        self.documents, self.kind, self.room = documents, kind, room
-        self.short_share, self.seed = short_share, seed
-        chunks = self._chunks(0)
-        if kind == "nsp" and len(np.unique(documents.document_of(chunks[:, 0]))) < 2:
+    def __init__(
+        self,
+        documents: Documents,
+        kind: Kind,
+        *,
+        max_seq_length: int,
+        short_share: float,
+        seed: int,
+        frame: tuple[int, int],
+    ) -> None:
+        self.documents, self.kind, self.room = documents, kind, max_seq_length - FRAME
+        self.short_share, self.seed, self.frame = short_share, seed, frame
+        if kind == "nsp" and not allows_false(documents):
             raise UserError(
                 "next-sentence prediction takes false sentences from other documents, and here are fewer "
                 "than two: choose --train.objective mlm or mlm+sop"
             )
-        self._count = len(chunks)
+        self._count = len(self._chunks(0))
         self._drawn: tuple[int, PairTable] | None = None
 
     def __len__(self) -> int:
@@ -142,9 +160,9 @@ class Pairs:
             self._drawn = epoch, table
         return self._drawn[1]
 
-    def rows(self, pairs: Tokens, epoch: int, *, cls: int, sep: int, pad: int) -> PairRows:
+    def rows(self, pairs: Tokens, epoch: int, pad_token_id: int) -> PairRows:
         """Some pairs of an epoch as a padded batch; a negative one has no label."""
-        table, source = self.table(epoch), self.documents
+        table, source, (cls, sep) = self.table(epoch), self.documents, self.frame
         chosen = np.maximum(pairs, 0)
         a, b = table.a[chosen], table.b[chosen]
         first, second = np.diff(a), np.diff(b)  # (pairs, 1) lengths
@@ -154,7 +172,7 @@ class Pairs:
         real = steps < first + second + FRAME
         places = np.where(in_a, a[:, :1] + steps - 1, np.where(in_b, b[:, :1] + steps - first - 2, 0))
         text = in_a | in_b
-        ids = np.where(text, source.ids[places], np.where(real, sep, pad)).astype(np.int64)
+        ids = np.where(text, source.ids[places], np.where(real, sep, pad_token_id)).astype(np.int64)
         ids[:, 0] = cls
         return PairRows(
             ids=ids,

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.modeling_utils import PreTrainedModel
 
 from tasks.train_model.batching import Windows
+from tasks.train_model.heads import mlm_logits
 
 SAMPLES = 3
 AROUND = 12
@@ -44,7 +45,7 @@ def fill(
         for window, position in places:
             ids = torch.from_numpy(_ids(windows, window).astype(np.int64))[None].to(model.device)
             ids[0, position] = tokenizer.mask_token_id
-            top = model(input_ids=ids).logits[0, position].topk(3).indices.tolist()
+            top = mlm_logits(model(input_ids=ids))[0, position].topk(3).indices.tolist()
             best.append([tokenizer.decode([token]).strip() for token in top])
     model.train(training)
     return best

@@ -21,8 +21,9 @@ from tasks.train_model import ranks
 from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, Plan, Windows, only
 from tasks.train_model.evaluation import evaluate, take_places
 from tasks.train_model.hardware import Precision
-from tasks.train_model.heads import SparseRows, masked_logits, masked_loss
+from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
 from tasks.train_model.interrupt import StopRequest
+from tasks.train_model.pairs import Pairs
 from tasks.train_model.progress import Meter
 
 BEST = "best.safetensors"
@@ -43,12 +44,14 @@ class MlmTrainer(Trainer):
         plan: Plan,
         batches: MaskedBatches,
         held_out: Windows | None,
+        held_out_pairs: Pairs | None,
         meter: Meter,
         precision: Precision,
         callbacks: list[TrainerCallback],
         tokenizer: Any,
     ) -> None:
-        self.rows, self.plan, self.batches, self.held_out = rows, plan, batches, held_out
+        self.rows, self.plan, self.batches = rows, plan, batches
+        self.held_out, self.held_out_pairs = held_out, held_out_pairs
         self.meter, self.precision = meter, precision
         super().__init__(
             model,
@@ -95,11 +98,14 @@ class MlmTrainer(Trainer):
         """The loss of a micro-batch, as its share of the whole optimizer step's."""
         labels = inputs.pop("labels")
         places = take_places(inputs)
+        following, pairs_in_step = inputs.pop("next_sentence_label", None), inputs.pop("pairs_in_step", 0)
         with self.rows.at(places):
             outputs = model(**inputs)
         if num_items_in_batch is None:
             num_items_in_batch = len(labels)
-        loss = masked_loss(masked_logits(outputs.logits, places), labels, num_items_in_batch)
+        loss = masked_loss(masked_logits(mlm_logits(outputs), places), labels, num_items_in_batch)
+        if following is not None:
+            loss = loss + pair_loss(outputs.seq_relationship_logits, following, pairs_in_step)
         # Gradients are averaged over processes, but each loss is already a share of the sum.
         loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -127,7 +133,10 @@ class MlmTrainer(Trainer):
         self.meter.pause()
         if self.held_out is None:
             raise ValueError("there are no held-out windows")
-        found = evaluate(self.model, self.rows, self.held_out, self.batches.masker, self.batches.pad_token_id)
+        batches, pairs = self.batches, self.held_out_pairs
+        found = evaluate(
+            self.model, self.rows, self.held_out, batches.masker, batches.pad_token_id, pairs=pairs
+        )
         metrics = {f"eval_{name}": value for name, value in ranks.from_first(found).items()}
         self.log(dict(metrics))
         handler = self.callback_handler

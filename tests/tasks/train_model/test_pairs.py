@@ -14,8 +14,6 @@ from tasks.train_model.masking import IGNORED
 from tasks.train_model.pairs import FALSE, FOLLOWS, FRAME, Kind, Pairs, PairTable
 from tasks.train_model.sentences import Documents, cut_chunks
 
-FRAMES = {"cls": 2, "sep": 3, "pad": 0}
-
 
 def make_documents(lengths: list[int], seed: int = 0) -> Documents:
     """Documents of so many tokens, of sentences and words of many lengths; every token is another id."""
@@ -31,10 +29,17 @@ LENGTHS = st.lists(st.integers(0, 400), min_size=2, max_size=12).filter(lambda x
 KINDS = st.sampled_from(["nsp", "sop"])
 
 
+def make(documents: Documents, kind: Kind, room: int, short_share: float = 0.1, seed: int = 3) -> Pairs:
+    """Pairs with room for so many tokens, without the special ones."""
+    frame = (2, 3)
+    return Pairs(
+        documents, kind, max_seq_length=room + FRAME, short_share=short_share, seed=seed, frame=frame
+    )
+
+
 def drawn(documents: Documents, kind: Kind, room: int, epoch: int, **changes: float) -> PairTable:
     """The pairs of one epoch."""
-    options = {"short_share": 0.1, "seed": 3} | changes
-    return Pairs(documents, kind, room=room, **options).table(epoch)
+    return make(documents, kind, room, **changes).table(epoch)
 
 
 @given(lengths=LENGTHS, kind=KINDS, room=st.integers(5, 200), epoch=st.integers(0, 3), short=st.floats(0, 1))
@@ -113,7 +118,7 @@ def test_nothing_but_sense_tells_false_from_true() -> None:
 def test_epochs_have_equally_many_pairs_and_other_ones(kind: Kind) -> None:
     """Each epoch has as many pairs, over 98 % of all text in them, and other cuts and partners."""
     documents = make_documents([1500] * 80)
-    pairs = Pairs(documents, kind, room=125, short_share=0.1, seed=1)
+    pairs = make(documents, kind, 125)
     tables = [pairs.table(epoch) for epoch in range(4)]
     assert {len(table.labels) for table in tables} == {len(pairs)}
     for table in tables:
@@ -130,7 +135,7 @@ def test_epochs_have_equally_many_pairs_and_other_ones(kind: Kind) -> None:
 def test_an_epoch_can_be_drawn_at_any_time() -> None:
     """A process that begins in epoch 3, as after a restart, has the pairs of one that began in epoch 0."""
     documents = make_documents([700] * 20)
-    begun, restarted = (Pairs(documents, "nsp", room=61, short_share=0.2, seed=9) for _ in range(2))
+    begun, restarted = (make(documents, "nsp", 61, 0.2) for _ in range(2))
     for epoch in range(3):
         begun.table(epoch)
     one, other = begun.table(3), restarted.table(3)
@@ -142,9 +147,9 @@ def test_an_epoch_can_be_drawn_at_any_time() -> None:
 def test_rows_are_the_pairs_in_their_frame() -> None:
     """A row is [CLS] A [SEP] B [SEP] and padding, with types, labels and flags to match."""
     documents = make_documents([90, 70, 120], seed=4)
-    pairs = Pairs(documents, "nsp", room=29, short_share=0.3, seed=1)
+    pairs = make(documents, "nsp", 29, 0.3)
     table, chosen = pairs.table(2), np.array([4, 0, -1, 7])
-    rows = pairs.rows(chosen, 2, **FRAMES)
+    rows = pairs.rows(chosen, 2, pad_token_id=0)
     assert rows.labels[2] == IGNORED
     for row, pair in enumerate(np.maximum(chosen, 0)):
         first = documents.ids[slice(*table.a[pair])].tolist()
