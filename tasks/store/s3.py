@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,7 +163,10 @@ class S3Objects:
                 if age > older_than:
                     found[upload["Key"].removeprefix(self._prefix)] = age
                     if remove:
-                        self._call("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
+                        with suppress(FileNotFoundError):  # it came to its end meanwhile
+                            self._call(
+                                "abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"]
+                            )
         return found
 
     def _is_ours(self, folder: Path, file: StoredFile, entry: Entry | None, sent: dict[str, str]) -> bool:
