@@ -157,16 +157,15 @@ class S3Objects:
     def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:
         """Multipart uploads begun long ago and never finished; they cost money and show in no listing."""
         found: dict[str, float] = {}
-        for page in self._pages("list_multipart_uploads", Prefix=self._below(path)):
-            for upload in page.get("Uploads", []):
-                age = time.time() - upload["Initiated"].timestamp()
-                if age > older_than:
-                    found[upload["Key"].removeprefix(self._prefix)] = age
-                    if remove:
-                        with suppress(FileNotFoundError):  # it came to its end meanwhile
-                            self._call(
-                                "abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"]
-                            )
+        # Some servers say so where a bucket has never had an upload, and one may end while we look.
+        with suppress(FileNotFoundError):
+            for page in self._pages("list_multipart_uploads", Prefix=self._below(path)):
+                for upload in page.get("Uploads", []):
+                    age = time.time() - upload["Initiated"].timestamp()
+                    if age > older_than:
+                        found[upload["Key"].removeprefix(self._prefix)] = age
+                        if remove:
+                            self._abort(upload["Key"], upload["UploadId"])
         return found
 
     def _is_ours(self, folder: Path, file: StoredFile, entry: Entry | None, sent: dict[str, str]) -> bool:
