@@ -1,0 +1,309 @@
+"""Both objectives in one run: right losses, exact resume, heads kept or begun, four ways to load."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertForMaskedLM,
+    BertForNextSentencePrediction,
+    BertForPreTraining,
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+)
+
+from tasks.errors import UserError
+from tasks.settings import TrainSettings
+from tasks.train_model.batching import (
+    FILLER,
+    EpochLoader,
+    EpochOrder,
+    MaskedBatches,
+    MicroBatch,
+    PairPlan,
+    only,
+    pair_tensors,
+    read_windows,
+)
+from tasks.train_model.engine import TrainJob, train
+from tasks.train_model.evaluation import evaluate_pairs, take_places
+from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
+from tasks.train_model.loading import keep_pair_head, load_model
+from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.pairs import Pairs
+from tests.tasks.train_model.conftest import TINY
+from tests.tasks.train_model.test_engine import interrupt_at, run, same
+
+FIT: dict[str, Any] = {"vocab_size": 125, "pad_token_id": 0, "max_seq_length": 40, "seed": 1}
+PAIRS: dict[str, Any] = {"objective": "mlm+nsp", "masking": "whole_word", "final_mlm_probability": 0.05}
+
+
+def make_pairs(folder: Path, split: str = "train") -> Pairs:
+    """The NSP pairs of a split."""
+    documents = read_windows(folder)[split].documents()
+    return Pairs(documents, "nsp", max_seq_length=40, short_share=0.1, seed=5, frame=(2, 3))
+
+
+def make_batches(folder: Path) -> MaskedBatches:
+    """Masked pairs of the training split."""
+    return MaskedBatches(
+        windows=read_windows(folder)["train"],
+        masker=Masker(seed=1, mask_token_id=4, special_ids=(0, 1, 2, 3, 4), vocab_size=125),
+        pad_token_id=0,
+        rate=0.2,
+        final_rate=0.2,
+        total_steps=10,
+        pairs=make_pairs(folder),
+    )
+
+
+def tiny(**changes: Any) -> BertForPreTraining:
+    """A tiny BERT with both heads and without dropout."""
+    torch.manual_seed(0)
+    sizes = TINY.model_dump(exclude={"vocab_size", "lowercase"})
+    plain = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    return BertForPreTraining(BertConfig(vocab_size=125, **sizes, **plain, **changes))
+
+
+@pytest.mark.parametrize("depth", ["last layer", "head", "none"])
+def test_both_losses_and_gradients_are_the_dense_ones(tokenized: Path, depth: Any) -> None:
+    """Sparse or not, loss and gradients are those of BertForPreTraining with both labels given."""
+    batches = make_batches(tokenized)
+    tensors = batches[MicroBatch(0, 0, (3, 0, 9, 17), 4)]
+    rows = batches.pairs.rows(np.array([3, 0, 9, 17]), 0, 0) if batches.pairs else None
+    assert rows is not None
+    seen, labels = batches.masker(
+        rows.ids, rows.real, np.array([3, 0, 9, 17]), 0, 0.2, begins=rows.begins, code=rows.code
+    )
+    dense, model = tiny(), tiny()
+    expected = dense(
+        input_ids=torch.from_numpy(seen),
+        attention_mask=torch.from_numpy(rows.real).long(),
+        token_type_ids=torch.from_numpy(rows.types),
+        labels=torch.from_numpy(labels),
+        next_sentence_label=torch.from_numpy(rows.labels),
+    ).loss
+    sparse = SparseRows(model)
+    assert sparse.depth == "last layer"
+    sparse.depth = depth
+    masked = tensors.pop("labels")
+    places = take_places(tensors)
+    following, in_step = tensors.pop("next_sentence_label"), tensors.pop("pairs_in_step")
+    assert int(in_step) == 4
+    with sparse.at(places):
+        output = model(**tensors)
+    loss = masked_loss(masked_logits(mlm_logits(output), places), masked, len(masked))
+    loss = loss + pair_loss(output.seq_relationship_logits, following, in_step)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
+    expected.backward()
+    loss.backward()
+    gradients = dict(model.named_parameters())
+    for name, parameter in dense.named_parameters():
+        torch.testing.assert_close(gradients[name].grad, parameter.grad, rtol=1e-3, atol=1e-6, msg=name)
+
+
+def test_losses_are_shares_of_the_step(tokenized: Path) -> None:
+    """The parts of a step, one of them a filler without pairs, add up to the loss of the whole."""
+    logits, labels = torch.randn(7, 2), torch.tensor([0, 1, 1, 0, 1, 0, 0])
+    whole = pair_loss(logits, labels, 7)
+    filler = pair_loss(torch.randn(1, 2), torch.tensor([IGNORED]), 7)
+    parts = pair_loss(logits[:2], labels[:2], 7) + pair_loss(logits[2:], labels[2:], torch.tensor(7)) + filler
+    torch.testing.assert_close(whole, parts)
+    assert make_batches(tokenized)[MicroBatch(0, 0, (FILLER,), 7)]["next_sentence_label"].tolist() == [
+        IGNORED
+    ]
+
+
+@pytest.mark.parametrize("split", [(1, 1, 12), (3, 2, 2), (2, 1, 6)])
+def test_pairs_are_the_same_for_any_split_of_the_work(tokenized: Path, split: tuple[int, int, int]) -> None:
+    """However many processes and accumulation steps, a step has the same pairs, each once an epoch."""
+    pairs = make_pairs(tokenized)
+    ranks, accumulation, size = split
+    plan = PairPlan(
+        lengths=pairs.table(0).lengths,
+        pairs=pairs,
+        seed=5,
+        batch_size=size,
+        accumulation=accumulation,
+        ranks=ranks,
+    )
+    whole = PairPlan(lengths=pairs.table(0).lengths, pairs=pairs, seed=5, batch_size=12)
+    steps: dict[int, list[int]] = {}
+    for rank in range(ranks):
+        for batch in plan.micro_batches(1, rank):
+            steps.setdefault(batch.step, []).extend(p for p in batch.windows if p != FILLER)
+            assert batch.in_step == len(
+                list(whole.micro_batches(1, 0))[batch.step - plan.steps_per_epoch].windows
+            )
+    expected = {batch.step: sorted(batch.windows) for batch in whole.micro_batches(1, 0)}
+    assert {step: sorted(found) for step, found in steps.items()} == expected
+    assert sorted(pair for found in steps.values() for pair in found) == list(range(len(pairs)))
+
+
+def test_workers_change_no_pair(tokenized: Path) -> None:
+    """Two data workers give the same tensors in the same order as none, in a later epoch too."""
+    batches = make_batches(tokenized)
+    assert batches.pairs is not None
+    plan = PairPlan(lengths=batches.pairs.table(0).lengths, pairs=batches.pairs, seed=3, batch_size=8)
+    order = EpochOrder(plan)
+    order.set_epoch(2)
+    here = list(EpochLoader(batches, batch_sampler=order, collate_fn=only))
+    options: dict[str, Any] = {"num_workers": 2, "multiprocessing_context": "spawn"}
+    there = list(EpochLoader(batches, batch_sampler=order, collate_fn=only, **options))
+    assert len(here) == len(there) > 4
+    for one, other in zip(here, there, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("stops", [(6,), (3, 14)])
+def test_resume_is_exact_with_pairs(tokenized: Path, tmp_path: Path, stops: tuple[int, ...]) -> None:
+    """With pairs, whole words, a falling rate and accumulation, an interrupted run ends in equal weights."""
+    changes = PAIRS | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "logging_steps": 1}
+    whole, weights = run(tokenized, tmp_path / "whole", **changes)
+    for stop in stops:
+        with pytest.raises(KeyboardInterrupt):
+            run(tokenized, tmp_path / "parts", resume=True, on_progress=interrupt_at(stop), **changes)
+    resumed, again = run(tokenized, tmp_path / "parts", resume=True, **changes)
+    assert resumed.resumed_from_step == stops[-1] + 1
+    assert resumed.history == whole.history
+    assert resumed.eval_after == whole.eval_after
+    assert same(weights, again)
+
+
+def test_accumulation_changes_no_loss(tokenized: Path, tmp_path: Path) -> None:
+    """Both losses together are the same, to rounding, for a batch of 8 and for four of 2."""
+    changes = {"objective": "mlm+sop", "hidden_dropout": 0.0, "logging_steps": 1, "num_train_epochs": 1}
+    whole, _ = run(tokenized, tmp_path / "whole", **changes)
+    split = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
+    parts, _ = run(tokenized, tmp_path / "parts", **changes, **split)
+    losses = [[point["loss"] for point in outcome.history] for outcome in (whole, parts)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["nsp", "sop"])
+def test_a_model_of_two_heads_loads_in_four_ways(tokenized: Path, tmp_path: Path, kind: str) -> None:
+    """What is written loads as each of its parts with nothing missing, and tells its held-out accuracy."""
+    outcome, weights = run(tokenized, tmp_path, objective=f"mlm+{kind}", max_steps=3)
+    folder = tmp_path / "out" / "model"
+    for architecture in (BertForPreTraining, BertForMaskedLM, BertForNextSentencePrediction, AutoModel):
+        model, info = architecture.from_pretrained(folder, output_loading_info=True)
+        assert not info["missing_keys"], architecture
+        found = model.state_dict()
+        assert "bert.embeddings.word_embeddings.weight" in weights
+        prefix = "bert." if architecture is AutoModel else ""
+        shared = {name: prefix + name for name in found if prefix + name in weights}
+        assert len(shared) > 30
+        assert all(torch.equal(found[name], weights[saved]) for name, saved in shared.items())
+    for figures in (outcome.eval_before, outcome.eval_after):
+        assert figures is not None
+        assert 0 <= figures[f"{kind}_accuracy"] <= 1
+        assert figures[f"{kind}_pairs"] > 5
+        assert figures["masked_tokens"] > 50
+
+
+def test_the_second_head_learns(tokenized: Path, tmp_path: Path) -> None:
+    """Trained together, both heads learn: held-out losses of both fall."""
+    outcome, _ = run(
+        tokenized,
+        tmp_path,
+        objective="mlm+sop",
+        num_train_epochs=60,
+        learning_rate=5e-3,
+        save_steps=10_000,
+        hidden_dropout=0.0,
+    )
+    assert outcome.eval_after is not None
+    assert outcome.eval_before is not None
+    assert outcome.eval_after["loss"] < outcome.eval_before["loss"]
+    assert outcome.eval_after["sop_loss"] < outcome.eval_before["sop_loss"]
+
+
+def test_held_out_pairs_are_measured_one_by_one(tokenized: Path) -> None:
+    """In batches with a sparse last layer, the figures are those of single pairs with a dense model."""
+    model, pairs = tiny(), make_pairs(tokenized, "eval")
+    found = evaluate_pairs(model, SparseRows(model), pairs, 0)
+    dense, losses, hits = tiny().eval(), [], []
+    for pair in range(len(pairs)):
+        rows = pairs.rows(np.array([pair]), 0, 0)
+        with torch.no_grad():
+            logits = dense(
+                input_ids=torch.from_numpy(rows.ids), token_type_ids=torch.from_numpy(rows.types)
+            ).seq_relationship_logits
+        labels = torch.from_numpy(rows.labels)
+        losses.append(nn.functional.cross_entropy(logits, labels).item())
+        hits.append(float(logits.argmax(-1).item() == labels.item()))
+    assert found["nsp_loss"] == pytest.approx(np.mean(losses), rel=1e-5)
+    assert found["nsp_accuracy"] == pytest.approx(np.mean(hits))
+    assert found["nsp_pairs"] == len(pairs)
+
+
+def test_a_checkpoint_without_nsp_head_gets_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Training NSP from a model of MLM alone works, with a fresh head by the seed, and the log says so."""
+    config = BertConfig(vocab_size=125, **TINY.model_dump(exclude={"vocab_size", "lowercase"}))
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    with caplog.at_level(logging.WARNING, "docs_mlm"):
+        model = load_model(tmp_path, **FIT, pairs=True)
+    assert "no weights for its NSP head, which starts afresh" in caplog.text
+    assert "MLM head" not in caplog.text
+    assert isinstance(model, BertForPreTraining)
+    again = load_model(tmp_path, **FIT, pairs=True)
+    assert same(model.state_dict(), again.state_dict())
+
+
+def test_mlm_keeps_the_nsp_head_of_its_checkpoint(tokenized: Path, tmp_path: Path) -> None:
+    """A model with both heads, trained on by MLM alone, has its pooler and NSP head as they were."""
+    tiny().save_pretrained(tmp_path / "base")
+    settings = TrainSettings(max_steps=2, precision="fp32", learning_rate=1e-2)
+    folders = {name: tmp_path / name for name in ("output", "checkpoints")}
+    for folder in folders.values():
+        folder.mkdir()
+    train(TrainJob(data=tokenized, settings=settings, location=str(tmp_path / "base"), **folders))
+    before = load_file(tmp_path / "base" / "model.safetensors")
+    after = load_file(tmp_path / "output" / "model" / "model.safetensors")
+    assert before.keys() == after.keys()
+    kept = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if "pooler" in name or "seq_relationship" in name} <= kept
+    assert "bert.encoder.layer.0.output.dense.weight" not in kept
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = BertForPreTraining.from_pretrained(tmp_path / "output" / "model")
+    assert loaded.config.architectures == ["BertForPreTraining"]
+
+
+def test_a_model_of_mlm_alone_is_left_as_it_is(tmp_path: Path) -> None:
+    """There is nothing to keep of a checkpoint without an NSP head."""
+    config = BertConfig(vocab_size=125, **TINY.model_dump(exclude={"vocab_size", "lowercase"}))
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    assert not keep_pair_head(tmp_path, tmp_path)
+
+
+def test_other_models_have_no_such_head(tmp_path: Path) -> None:
+    """A model that is no BERT is refused for pairs, with what to choose; so is a BERT of one segment type."""
+    sizes = {"dim": 32, "n_layers": 1, "n_heads": 2, "hidden_dim": 64, "vocab_size": 125}
+    DistilBertForMaskedLM(DistilBertConfig(**sizes)).save_pretrained(tmp_path / "distil")
+    with pytest.raises(UserError, match=r"'distilbert', which has no head for pairs.*--train.objective mlm"):
+        load_model(tmp_path / "distil", **FIT, pairs=True)
+    tiny(type_vocab_size=1).save_pretrained(tmp_path / "one")
+    with pytest.raises(UserError, match=r"knows 1 type of segment"):
+        load_model(tmp_path / "one", **FIT, pairs=True)
+
+
+def test_places_of_pairs_point_at_masked_tokens_and_first_ones(tokenized: Path) -> None:
+    """Rows and queries lead to the masked tokens first and then to each pair's [CLS]."""
+    found = make_pairs(tokenized).rows(np.array([1, 2, 3]), 0, 0)
+    labels = np.full(found.ids.shape, IGNORED)
+    labels[0, [2, 5]] = labels[2, [1, 3, 4]] = 7
+    tensors = pair_tensors(found.ids, labels, found, 3)
+    flat, ids = tensors["input_ids"].flatten(), found.ids
+    expected = [ids[0, 2], ids[0, 5], ids[2, 1], ids[2, 3], ids[2, 4], 2, 2, 2]
+    assert flat[tensors["rows"]].tolist() == expected
+    gathered = tensors["input_ids"].gather(1, tensors["queries"]).flatten()
+    assert gathered[tensors["query_rows"]].tolist() == expected
