@@ -8,7 +8,9 @@ but not what comes out, so changing it reuses what is stored.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
+
+from tasks.git_urls import safe_name
 
 
 class NotInKey:
@@ -87,6 +89,11 @@ class SourceSettings(StageSettings):
         title="Credentials block",
         description="Name of a Prefect Secret block that holds a token for the Git server.",
     )
+
+    @field_serializer("url")
+    def _without_password(self, url: str | None) -> str | None:
+        # What Prefect stores of a run's parameters, and every other dump, never holds a password.
+        return safe_name(url) if url else url
 
     @model_validator(mode="after")
     def _ref_needs_git(self) -> Self:
