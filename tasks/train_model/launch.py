@@ -23,6 +23,7 @@ import torch
 from tasks.errors import DocsMlmError, UserError
 from tasks.stage import stage_logger
 from tasks.train_model.engine import CLOSE_SECONDS, Keeper, train
+from tasks.train_model.hardware import usable_cores
 from tasks.train_model.interrupt import StopRequest, delayed_stop
 from tasks.train_model.job import Outcome, TrainJob
 
@@ -60,7 +61,7 @@ def train_everywhere(
             on_progress(event)
 
     with delayed_stop(request):
-        code, said = _run(command(job, processes, description), request, hear)
+        code, said = _run(command(job, processes, description), environment(processes), request, hear)
         if request.signal is not None:
             keeper.close(timeout=CLOSE_SECONDS)
     failure = job.output / "failure.txt"
@@ -87,12 +88,24 @@ def command(job: TrainJob, processes: int, description: Path) -> list[str]:
     ]
 
 
-def _run(
-    arguments: list[str], request: StopRequest, hear: Callable[[dict[str, Any]], None]
-) -> tuple[int, str]:
-    """Run the launcher to its end, pass on what the first child tells, and return its code and last words."""
+def environment(processes: int) -> dict[str, str]:
+    """The children's environment: this package to import, and their share of the cores.
+
+    Without a say, torch's launcher would give each of several processes a single thread.
+    """
     package = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, usable_cores() // processes))
+    return os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": threads, PARENT: str(os.getpid())}
+
+
+def _run(
+    arguments: list[str],
+    inherited: dict[str, str],
+    request: StopRequest,
+    hear: Callable[[dict[str, Any]], None],
+) -> tuple[int, str]:
+    """Run the launcher to its end, pass on what the first child tells, and return its code and last words."""
     words: deque[str] = deque(maxlen=200)
     with tempfile.TemporaryDirectory(prefix="docs-mlm-") as folder:
         address = f"{folder}/events"
@@ -104,7 +117,7 @@ def _run(
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env=os.environ | {"PYTHONPATH": paths, PARENT: str(os.getpid()), EVENTS: address},
+                env=inherited | {EVENTS: address},
                 # Ctrl-C goes to the whole foreground group; the children are told by this process instead.
                 start_new_session=True,
             )

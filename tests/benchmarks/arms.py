@@ -60,6 +60,7 @@ class Arm:
     depth: str = "last layer"
     """How deep the sparse rows go, for the ablation."""
     by_length: bool = True
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,7 @@ def run_ours(spec: Spec) -> dict[str, Any]:
         hidden_dropout=spec.arm.hidden_dropout,
         precision=spec.arm.precision,
         seed=spec.seed,
+        torch_compile=spec.arm.compiled,
         logging_steps=1,
         save_steps=10**6,
         eval_steps=max(1, spec.steps // POINTS) if spec.evaluating else 0,
@@ -121,6 +123,7 @@ def run_ours(spec: Spec) -> dict[str, Any]:
         )
         job.output.mkdir()
         outcome = train(job, on_progress=events.append)
+    events = [event for event in events if "total" in event]
     seconds = {event["step"]: event["seconds"] for event in events}
     points = [(seconds[p["step"]], p["eval_loss"]) for p in outcome.history if "eval_loss" in p]
     before, after = outcome.eval_before, outcome.eval_after
@@ -129,6 +132,7 @@ def run_ours(spec: Spec) -> dict[str, Any]:
         "tokens": outcome.tokens_per_second * seconds[events[-1]["step"]],
         "seconds": seconds[events[-1]["step"]],
         "padding_share": outcome.padding_share,
+        "mfu": outcome.mfu,
         "points": [(0.0, before["loss"]), *points] if before else [],
         "accuracy": after["accuracy"] if after else None,
         "loss": after["loss"] if after else None,

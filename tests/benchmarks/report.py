@@ -75,8 +75,8 @@ def table(results: Results) -> list[str]:
     first = next(iter(results.values()))
     slowest = median(result["tokens_per_second"] for result in first)
     rows = [
-        "| arm | tokens/s | of the first | padding | peak memory (GB) | held-out loss | accuracy |",
-        "|---|---|---|---|---|---|---|",
+        "| arm | tokens/s | of the first | padding | peak memory (GB) | MFU | held-out loss | accuracy |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for name, rounds in results.items():
         speed = median(result["tokens_per_second"] for result in rounds)
@@ -86,6 +86,7 @@ def table(results: Results) -> list[str]:
             f"{speed / slowest:.2f}",
             f"{median(result['padding_share'] for result in rounds):.1%}",
             spread(rounds, "peak_memory_bytes", ".2f", 1e9),
+            spread(rounds, "mfu", ".0%"),
             spread(rounds, "loss", ".3f"),
             spread(rounds, "accuracy", ".3f"),
         ]
@@ -95,7 +96,7 @@ def table(results: Results) -> list[str]:
 
 def spread(rounds: list[dict[str, Any]], name: str, form: str, unit: float = 1.0) -> str:
     """Median (least to most) of a figure over the rounds."""
-    values = [result[name] / unit for result in rounds if result[name] is not None]
+    values = [result[name] / unit for result in rounds if result.get(name) is not None]
     if not values:
         return "–"
     return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"

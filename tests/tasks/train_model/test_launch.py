@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tasks.errors import UserError
 from tasks.settings import TrainSettings
 from tasks.store import Store
+from tasks.train_model import launch as launching
 from tasks.train_model.checkpoints import CheckpointKeeper
 from tasks.train_model.job import Outcome, TrainJob
 from tasks.train_model.launch import train_everywhere
@@ -93,6 +94,15 @@ def test_a_users_mistake_comes_through(tokenized: Path, tmp_path: Path) -> None:
     job_changes: dict[str, Any] = SPLIT | {"processes": 2, "report_to": ["mlflow"]}
     with pytest.raises(UserError, match="not installed"):
         launch(tokenized, tmp_path, **job_changes)
+
+
+def test_children_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child gets its share of the cores, at least one, unless the user has said how many."""
+    monkeypatch.setattr(launching, "usable_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [launching.environment(n)["OMP_NUM_THREADS"] for n in (2, 3, 16)] == ["4", "2", "1"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert launching.environment(2)["OMP_NUM_THREADS"] == "5"
 
 
 def test_a_job_survives_json(tmp_path: Path) -> None:
