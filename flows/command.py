@@ -1,4 +1,4 @@
-"""The command `docs-mlm`: run, plan, demo, predict, models.
+"""The command `docs-mlm`: run, plan, demo, predict, models, verify, sweep.
 
 Flags, YAML and environment all come from the one definition in `tasks.settings`. Prefect, torch and
 transformers are imported only by the subcommands that need them, so that help is there at once.
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.presets import describe, preset_names, read_settings_file
-from tasks.errors import DocsMlmError, UserError
+from tasks.errors import DocsMlmError, StoreError, UserError
 from tasks.settings import Settings
 
 QUIET = {
@@ -104,13 +104,28 @@ def build_parser() -> tuple[Parser, dict[str, Parser], dict[str, CliSettingsSour
         sources[name] = CliSettingsSource(LayeredSettings, root_parser=sub)
     demo = add("demo", "Run the whole way on the installed packages' own documentation, without a network.")
     demo.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    predict = add("predict", "Fill the [MASK]s of a text with the newest published model.")
+    predict = add(
+        "predict", "Fill the [MASK]s of a text with the newest published model, or say what follows it."
+    )
     predict.add_argument("text", help='for example "Azure [MASK] is a service."')
+    predict.add_argument(
+        "--next", metavar="TEXT", help="say instead how likely this text follows (needs mlm+nsp or mlm+sop)"
+    )
     predict.add_argument("--model", help="a version, a URI or a folder instead of the newest version")
     predict.add_argument("--top-k", type=int, default=5, metavar="N", help="predictions a mask (default 5)")
     models = add("models", "List the published versions with their figures.")
     models.add_argument("--json", action="store_true", help="print one JSON object on standard output")
-    for sub in (demo, predict, models):
+    verify = add("verify", "Re-hash every stored file of a result and of all that it was made of.")
+    verify.add_argument("uri", nargs="?", metavar="URI", help="a stored folder instead of the newest model")
+    sweep = add("sweep", "Delete what crashed runs left in the store; never what a run may be writing.")
+    sweep.add_argument(
+        "--older-than", type=float, default=24.0, metavar="HOURS",
+        help="leave what was written to in the last hours alone (default 24)",
+    )  # fmt: skip
+    sweep.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    for sub in (verify, sweep):
+        sub.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    for sub in (demo, predict, models, verify, sweep):
         sub.add_argument("--store", help="the store (default: DOCS_MLM_STORE, or ~/.docs-mlm/store)")
     return parser, subparsers, sources
 
@@ -181,13 +196,16 @@ def demo_command(arguments: argparse.Namespace) -> None:
 def predict_command(arguments: argparse.Namespace) -> None:
     """`docs-mlm predict`."""
     settings = base_settings(arguments.store)
-    from flows.display import show_predictions
-    from tasks.published import fill_masks, local_model
+    from flows.display import show_follows, show_predictions
+    from tasks.published import fill_masks, follows, local_model
     from tasks.store import Store
 
     if arguments.top_k < 1:
         raise UserError(f"--top-k is {arguments.top_k}: give 1 or more")
     folder = local_model(Store(settings.store), arguments.model, settings.work_dir.expanduser())
+    if arguments.next is not None:
+        show_follows(arguments.next, follows(folder, arguments.text, arguments.next))
+        return
     show_predictions(arguments.text, fill_masks(folder, arguments.text, arguments.top_k))
 
 
@@ -201,6 +219,44 @@ def models_command(arguments: argparse.Namespace) -> None:
     store = Store(settings.store)
     store.check(write=False)
     show_versions(list_versions(store), store.url, as_json=arguments.json)
+
+
+def verify_command(arguments: argparse.Namespace) -> None:
+    """`docs-mlm verify`.
+
+    Raises:
+        StoreError: something is damaged.
+    """
+    settings = base_settings(arguments.store)
+    from flows.display import show_reports
+    from tasks.published import newest_model
+    from tasks.store import Store, verify
+
+    store = Store(settings.store)
+    store.check(write=False)
+    if arguments.uri is None and (newest := newest_model(store)) is None:
+        raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
+    uri = arguments.uri.rstrip("/") if arguments.uri else store.uri("models", newest.key)
+    reports = verify(store, uri)
+    show_reports(reports, store.url, as_json=arguments.json)
+    if reports[0].state == "missing":
+        raise UserError(f"nothing is stored at {uri}: `docs-mlm models` lists what is published")
+    if damaged := [report.uri for report in reports if report.state == "damaged"]:
+        raise StoreError(f"damaged: {', '.join(damaged)}; delete each of them and run again")
+
+
+def sweep_command(arguments: argparse.Namespace) -> None:
+    """`docs-mlm sweep`."""
+    settings = base_settings(arguments.store)
+    from flows.display import show_leftovers
+    from tasks.store import Store, sweep
+
+    if not 0 <= arguments.older_than < float("inf"):
+        raise UserError(f"--older-than is {arguments.older_than}: give 0 hours or more")
+    store = Store(settings.store)
+    store.check(write=False)
+    found = sweep(store, older_than=arguments.older_than * 3600, remove=not arguments.dry_run)
+    show_leftovers(found, store.url, removed=not arguments.dry_run, as_json=arguments.json)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -218,6 +274,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         "demo": lambda: demo_command(parsed),
         "predict": lambda: predict_command(parsed),
         "models": lambda: models_command(parsed),
+        "verify": lambda: verify_command(parsed),
+        "sweep": lambda: sweep_command(parsed),
     }
     raise SystemExit(_exit_code(commands[parsed.command]))
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from tasks.published import Version
 from tasks.records import short_name
 from tasks.resolve_plan import Plan
+from tasks.store import FolderReport, Leftover
 from tasks.summarise_run import RunSummary
 
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -85,6 +86,10 @@ def show_figures(summary: RunSummary) -> None:
         figures = _table("held out", "before", "after")
         for name, form in (("loss", ".3f"), ("perplexity", ",.1f"), ("accuracy", ".1%")):
             figures.add_row(name, format(before[name], form), format(after[name], form))
+        for name in ("nsp_accuracy", "sop_accuracy"):
+            if name in before and name in after:
+                label = f"{name[:3].upper()} accuracy"
+                figures.add_row(label, format(before[name], ".1%"), format(after[name], ".1%"))
         show(figures)
     speed = f"{training['tokens_per_second']:,.0f} tokens/s on {training['device']}"
     OUT.print(f"{training['global_step']:,} steps at {speed}\n")
@@ -98,6 +103,12 @@ def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
         for token, score in predictions:
             table.add_row(_escape(token), f"{score:.1%}")
         show(table)
+
+
+def show_follows(text: str, probability: float) -> None:
+    """Whether a text follows another one."""
+    answer = "[green]follows[/]" if probability >= 0.5 else "[yellow]does not follow[/]"
+    OUT.print(f"{_escape(text)}\n\n{answer} (probability that it does: {probability:.1%})")
 
 
 def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None:
@@ -115,6 +126,40 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
         table.add_row(v.version, short_name(v.source), commit, f"{v.documents:,}", f"{v.steps:,}", *figures)
     OUT.print(table)
     OUT.print(f"Newest: {versions[-1].uri}")
+
+
+def show_reports(reports: list[FolderReport], store: str, *, as_json: bool) -> None:
+    """What re-hashing found, the folder asked for first and then what it was made of."""
+    if as_json:
+        whole = all(report.state != "damaged" for report in reports) and reports[0].state == "intact"
+        print_json({"store": store, "intact": whole, "folders": [asdict(report) for report in reports]})
+        return
+    colours = {"intact": "green", "damaged": "red", "missing": "yellow"}
+    table = _table("stored folder", "", "files", "MB", "found")
+    for report in reports:
+        found = [*report.problems, *(f"{name} belongs to nothing" for name in report.unlisted)]
+        state = f"[{colours[report.state]}]{report.state}[/]"
+        size = f"{report.bytes / 1e6:,.1f}"
+        place = report.uri.removeprefix(f"{store}/")
+        table.add_row(place, state, f"{report.files:,}", size, _escape("; ".join(found)))
+    OUT.print(table)
+
+
+def show_leftovers(found: list[Leftover], store: str, *, removed: bool, as_json: bool) -> None:
+    """What crashed runs left behind."""
+    if as_json:
+        print_json({"store": store, "removed": removed, "leftovers": [asdict(left) for left in found]})
+        return
+    table = _table("left over", "", "files", "MB", "hours old")
+    for left in found:
+        size, age = f"{left.bytes / 1e6:,.1f}", f"{left.age_s / 3600:,.1f}"
+        table.add_row(left.uri.removeprefix(f"{store}/"), left.kind, f"{left.files:,}", size, age)
+    if found:
+        show(table)
+    total = sum(left.bytes for left in found) / 1e6
+    OUT.print(
+        f"{len(found)} left over in {store}, {total:,.1f} MB" + (": deleted" if removed and found else "")
+    )
 
 
 def show(table: Table) -> None:

@@ -112,11 +112,11 @@ def local_files(base: BaseModel, work_dir: Path, *, weights: bool) -> Path:
         raise NetworkError(f"the hub does not deliver {base.location}: {_first_line(error)}") from error
 
 
-def check_base_model(base: BaseModel, work_dir: Path) -> None:
-    """See that a checkpoint can do masked-language modelling. Imports torch, so only where training follows.
+def check_base_model(base: BaseModel, work_dir: Path, objective: str = "mlm") -> None:
+    """See that a checkpoint can do what is to be learnt. Imports torch, so only where training follows.
 
     Raises:
-        UserError: its tokenizer has no mask token, or its kind of model has no MLM head.
+        UserError: its tokenizer has no mask token, or its kind of model no head for the objective.
     """
     if base.location is None:
         return
@@ -136,6 +136,11 @@ def check_base_model(base: BaseModel, work_dir: Path) -> None:
         raise UserError(
             f"{base.name} is of type {config.model_type!r}, which has no MLM head: choose a masked-language "
             "model, such as google-bert/bert-base-uncased"
+        )
+    if objective != "mlm" and config.model_type != "bert":
+        raise UserError(
+            f"{base.name} is of type {config.model_type!r}, which has no head for pairs of sentences: "
+            "choose a BERT, such as google-bert/bert-base-uncased, or --train.objective mlm"
         )
     if tokenizer.mask_token_id is None:
         raise UserError(

@@ -71,7 +71,10 @@ def eval_table(trained: TrainedModel) -> str:
             ("loss", "loss (nats a masked token)", ".4f"),
             ("perplexity", "perplexity", ",.2f"),
             ("accuracy", "accuracy of masked tokens", ".1%"),
+            ("nsp_accuracy", "accuracy of next sentences", ".1%"),
+            ("sop_accuracy", "accuracy of sentence order", ".1%"),
         )
+        if metric in before and metric in after
     ]
     masked = f"{after['masked_tokens']:,.0f}"
     return "\n".join([f"| held out ({masked} masked tokens) | before | after |", "|---|---:|---:|", *rows])
@@ -81,24 +84,29 @@ def masks_card(samples: Sequence[dict[str, Any]]) -> str:
     """Held-out sentences with one token masked, and what the model guessed before and after."""
     if not samples:
         return "No documents were held out, so there is nothing to guess."
-    rows = [
-        f"| {text(sample['text'])} | **{text(sample['answer'])}** "
-        f"| {_guesses(sample['before'], sample['answer'])} | {_guesses(sample['after'], sample['answer'])} |"
-        for sample in samples
-    ]
-    return "\n".join(["| held-out text | was | before | after |", "|---|---|---|---|", *rows])
+    shown = []
+    for sample in samples:
+        answer = sample["answer"]
+        before, after = _guesses(sample["before"], answer), _guesses(sample["after"], answer)
+        shown += [
+            f"> {text(sample['text'])}",
+            "",
+            f"It was **{text(answer)}**; guessed before: {before}; after: {after}",
+            "",
+        ]
+    return "\n".join(shown)
 
 
 def versions_table(versions: Sequence[Version], last: int = 10) -> str:
     """The newest published versions side by side, the newest first."""
     rows = [
-        f"| `{v.version}` | {text(short_name(v.source))} | `{v.commit_sha.removeprefix('sha256:')[:8]}` "
-        f"| {v.documents:,} | {v.steps:,} | {_loss(v.loss_before)} | {_loss(v.loss_after)} "
-        f"| {'–' if v.accuracy is None else format(v.accuracy, '.1%')} |"
+        f"| {_loss(v.loss_before)} | {_loss(v.loss_after)} "
+        f"| {'–' if v.accuracy is None else format(v.accuracy, '.1%')} | {v.steps:,} | {v.documents:,} "
+        f"| {text(short_name(v.source))}@{v.commit_sha.removeprefix('sha256:')[:8]} | `{v.version}` |"
         for v in reversed(versions[-last:])
     ]
-    head = "| version | source | commit | documents | steps | loss before | after | accuracy |"
-    return "\n".join([head, "|---|---|---|---:|---:|---:|---:|---:|", *rows])
+    head = "| loss before | after | accuracy | steps | documents | source | version |"
+    return "\n".join([head, "|---:|---:|---:|---:|---:|---|---|", *rows])
 
 
 def code(value: str) -> str:

@@ -103,6 +103,8 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
         else None,
     )
     corpus, tokens, trained = lineage.corpus, lineage.tokenized, lineage.trained
+    two = origin.settings.train.objective != "mlm"
+    heads = ", and `BertForPreTraining` the head for pairs of sentences too" if two else ""
     stages = ("filter", "tokenize", "train")
     chosen = {name: getattr(origin.settings, name).keyed() for name in stages}
     return f"""---
@@ -123,7 +125,7 @@ model = AutoModelForMaskedLM.from_pretrained("path/to/this/folder")
 tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
 ```
 
-For further fine-tuning, `AutoModel.from_pretrained` gives the encoder alone.
+For further fine-tuning, `AutoModel.from_pretrained` gives the encoder alone{heads}.
 
 ## Figures
 
@@ -150,7 +152,8 @@ def figures_table(trained: TrainedModel) -> str:
         return f"No documents were held out. Training loss at the end: {trained.loss:.4f}."
     rows = [
         f"| {metric} | {before[metric]:.4g} | {after[metric]:.4g} |"
-        for metric in ("loss", "perplexity", "accuracy")
+        for metric in ("loss", "perplexity", "accuracy", "nsp_accuracy", "sop_accuracy")
+        if metric in before and metric in after
     ]
     masked = f"{after['masked_tokens']:,.0f}"
     return "\n".join([f"| held out ({masked} masked tokens) | before | after |", "|---|---|---|", *rows])

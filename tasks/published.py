@@ -96,6 +96,33 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     ]
 
 
+def follows(folder: Path, first: str, second: str) -> float:
+    """The probability that `second` follows `first`, by the model's head for pairs of sentences.
+
+    For a model of NSP: follows it rather than being of another document; of SOP: rather than going before it.
+
+    Raises:
+        UserError: the model has no such head, or the texts are longer than its positions.
+    """
+    import torch
+    from transformers import AutoConfig, AutoTokenizer, BertForNextSentencePrediction
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if not {"BertForPreTraining", "BertForNextSentencePrediction"} & set(config.architectures or ()):
+        raise UserError(
+            "this model has no head that says whether one text follows another: train one with "
+            "--train.objective mlm+nsp, or leave --next out"
+        )
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    inputs = tokenizer(first, second, return_tensors="pt")
+    length, most = inputs["input_ids"].shape[1], config.max_position_embeddings
+    if length > most:
+        raise UserError(f"the two texts have {length} tokens, but the model takes {most}: shorten them")
+    model = BertForNextSentencePrediction.from_pretrained(folder, use_safetensors=True).eval()
+    with torch.inference_mode():
+        return float(model(**inputs).logits[0].softmax(-1)[0])
+
+
 def _version(store: Store, manifest: Manifest) -> Version:
     trained: dict[str, Any] = manifest.ancestors["training"]
     before, after = trained["eval_before"] or {}, trained["eval_after"] or {}

@@ -191,7 +191,7 @@ def resolve_plan(settings: Settings) -> Plan:
     plan = make_plan(settings)
     Store(settings.store).check(write=True)
     if plan["tokenized"].action == "run" or plan["training"].action == "run":
-        check_base_model(plan.base, Path(plan["training"].work_dir))
+        check_base_model(plan.base, Path(plan["training"].work_dir), settings.train.objective)
     with get_client(sync_client=True) as client:
         client.update_flow_run(flow_run.id, name=f"{plan.name} {deployment.name or plan.run_key[:8]}")
     create_markdown_artifact(

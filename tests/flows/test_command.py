@@ -130,6 +130,8 @@ def test_run_prints_one_json_object(command, tiny_yaml, repositories, tmp_path):
     assert out.count("%") == 3
     code, _, err = command("predict", "--store", store, "No mask here.")
     assert (code, "has no [MASK]" in err) == (2, True)
+    code, _, err = command("predict", "--store", store, "Run it.", "--next", "It runs.")
+    assert (code, "--train.objective mlm+nsp" in err) == (2, True)
 
 
 def test_plan_touches_nothing(command, tiny_yaml, repositories, tmp_path):

@@ -77,6 +77,17 @@ def test_a_model_without_an_mlm_head_is_refused(tiny, tmp_path):
         check_base_model(resolve_base_model(named(copy)), tmp_path)
 
 
+def test_pairs_need_a_bert(tiny, tmp_path):
+    """For the second objective a model that is no BERT is refused before anything runs; a BERT is not."""
+    check_base_model(resolve_base_model(named(tiny)), tmp_path, "mlm+nsp")
+    copy = save_tiny_bert(tmp_path / "roberta")
+    config = json.loads((copy / "config.json").read_text()) | {"model_type": "roberta"}
+    (copy / "config.json").write_text(json.dumps(config))
+    check_base_model(resolve_base_model(named(copy)), tmp_path)
+    with pytest.raises(UserError, match=r"type 'roberta', which has no head for pairs.*objective mlm"):
+        check_base_model(resolve_base_model(named(copy)), tmp_path, "mlm+sop")
+
+
 def test_a_tokenizer_without_a_mask_token_is_refused(tmp_path):
     """Without a mask token there is nothing to fill."""
     from transformers import PreTrainedTokenizerFast

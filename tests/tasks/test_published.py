@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.errors import UserError
-from tasks.published import fill_masks, list_versions, local_model, newest_model
+from tasks.published import fill_masks, follows, list_versions, local_model, newest_model
 from tasks.store import Manifest, Store
-from tests.tiny import save_tiny_bert
+from tests.tiny import save_tiny_bert, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,20 @@ def test_a_text_without_a_mask_or_too_long_is_refused(tiny):
         fill_masks(tiny, "The fox.", top_k=1)
     with pytest.raises(UserError, match="takes 64"):
         fill_masks(tiny, "fox " * 100 + "[MASK]", top_k=1)
+
+
+def test_a_model_of_pairs_says_whether_a_text_follows(tmp_path, tiny):
+    """With the head a probability comes out, and the label 0 means that it follows; without, what to do."""
+    import torch
+    from transformers import BertForPreTraining
+
+    model = BertForPreTraining.from_pretrained(tiny)
+    torch.nn.init.zeros_(model.cls.seq_relationship.weight)
+    model.cls.seq_relationship.bias.data = torch.tensor([2.0, 0.0])
+    model.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    assert follows(tmp_path, "Run the command.", "Then restart.") == pytest.approx(1 / (1 + 2.718281828**-2))
+    with pytest.raises(UserError, match="no head that says whether"):
+        follows(tiny, "Run the command.", "Then restart.")
+    with pytest.raises(UserError, match=r"have 1\d\d tokens, but the model takes 64"):
+        follows(tmp_path, "fox " * 60, "dog " * 60)
