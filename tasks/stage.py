@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -73,6 +73,15 @@ class Step:
         finally:
             shutil.rmtree(name, ignore_errors=True)
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other runs from the same work meanwhile: they wait. Machines that train together do not."""
+        return nullcontext() if self.settings.get("nodes", 1) > 1 else self.store.lease(self.uri)
+
+    def stored_record(self) -> dict[str, Any] | None:
+        """The result's record if the store has it by now, whoever made it."""
+        manifest = self.store.manifest(self.uri)
+        return manifest.record if manifest else None
+
     def commit(self, folder: Path, record: R, *, ancestors: dict[str, dict[str, Any]]) -> R:
         """Commit `folder` as this stage's result, and return its record.
 
@@ -103,7 +112,8 @@ def stage(
 ) -> Callable[[Callable[Concatenate[Step, P], R]], Callable[Concatenate[Step, P], R]]:
     """Make a Prefect task of a function that builds one stage's result.
 
-    A step that is to be reused ends at once in the state `Cached`; any other calls the function.
+    A step that is to be reused ends at once in the state `Cached`; any other calls the function, alone:
+    of two runs at once the second waits, and then finds the first one's result.
     With `card`, the Markdown that it makes of step and record becomes an artifact of the run, named after
     the stage.
     Network faults are tried `retries` more times, 2, 4, 8, … seconds apart; nothing else is.
@@ -119,11 +129,17 @@ def stage(
             retry_condition_fn=is_network_fault,
         )
         def run(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-            if step.action == "reuse" and step.record is not None:
-                record = record_type.from_json(step.record)
-                result: Any = Completed(name="Cached", message=f"Reused {step.uri}", data=record)
-            else:
-                result = record = build(step, *args, **kwargs)
+            result: Any = None
+            found = step.record if step.action == "reuse" else None
+            if found is None:
+                with step.alone():
+                    # Another run may have made it since the plan, or while this one waited for it.
+                    found = step.stored_record()
+                    if found is None:
+                        result = record = build(step, *args, **kwargs)
+            if found is not None:
+                record = record_type.from_json(found)
+                result = Completed(name="Cached", message=f"Reused {step.uri}", data=record)
             if card is not None:
                 create_markdown_artifact(card(step, record), key=step.stage, description=build.__doc__)
             return result

@@ -47,7 +47,7 @@ def lease(
         if end is not None and time.monotonic() >= end:
             raise StoreError(f"another run is still at work on {path}: wait for it, or stop it")
         if not told:
-            _LOG.info("Another run is at work on %s: waiting for it", path)
+            _LOG.warning("Another run is at work on %s: waiting for it", path)
             told = True
         time.sleep(_POLL)
     done = threading.Event()
@@ -73,6 +73,8 @@ def _take(objects: Objects, name: str, me: dict[str, Any], explained: Explained)
             objects.write(name, _content(me), only_new=held is None)
         except FileExistsError:
             return _is_mine(_read(objects, name), me)  # a lost answer to our own write looks like a loss
+        if held is None and objects.exclusive:
+            return True
         time.sleep(_SETTLE)
         return _is_mine(_read(objects, name), me)
 

@@ -17,6 +17,8 @@ _BLOCK = 4 << 20
 class LocalObjects:
     """Files under a folder, with the meaning of `tasks.store.objects.Objects`."""
 
+    exclusive = True
+
     def __init__(self, root: str) -> None:
         self._root = Path(root)
 

@@ -25,6 +25,9 @@ class Entry:
 class Objects(Protocol):
     """Bytes under names. Every method may raise what its client raises; `faults.explained` words it."""
 
+    exclusive: bool
+    """Whether `write(only_new=True)` is sure to fail where an object is."""
+
     def check(self) -> None:
         """See that the place can be reached."""
 

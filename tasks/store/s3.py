@@ -46,6 +46,8 @@ T = TypeVar("T")
 class S3Objects:
     """Objects under `bucket/prefix`, with the meaning of `tasks.store.objects.Objects`."""
 
+    exclusive = False  # two of four kinds of server take the condition and ignore it
+
     def __init__(self, root: str, *, patience: float) -> None:
         self._bucket, _, prefix = root.partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
