@@ -92,8 +92,16 @@ class Meter(TrainerCallback, ExportableState):
         """Start the clock."""
         self._since = self._since or time.perf_counter()
 
-    def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Count a step, of all processes together."""
+    def on_step_end(
+        self,
+        args: TrainingArguments | None = None,
+        state: TrainerState | None = None,
+        control: TrainerControl | None = None,
+        **_: Any,
+    ) -> None:
+        """Count a step, of all processes together; a checkpoint that follows is not its time."""
+        if control is not None and control.should_save:
+            self.pause()
         step = ranks.total(self._step)
         # Each process's loss is its share of the step's times the number of processes.
         self._interval_loss = self._interval_loss.to(step.device) + step[0] / ranks.ranks()
