@@ -234,9 +234,12 @@ def verify_command(arguments: argparse.Namespace) -> None:
 
     store = Store(settings.store)
     store.check(write=False)
-    if arguments.uri is None and (newest := newest_model(store)) is None:
-        raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
-    uri = arguments.uri.rstrip("/") if arguments.uri else store.uri("models", newest.key)
+    if (uri := arguments.uri) is None:
+        newest = newest_model(store)
+        if newest is None:
+            raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
+        uri = store.uri("models", newest.key)
+    uri = uri.rstrip("/")
     reports = verify(store, uri)
     show_reports(reports, store.url, as_json=arguments.json)
     if reports[0].state == "missing":

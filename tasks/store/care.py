@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import IntegrityError
+from tasks.keys import STAGES
 from tasks.store.faults import explained
 from tasks.store.manifest import MANIFEST, StoredFile
 from tasks.store.parallel import each
@@ -53,7 +54,9 @@ def verify(store: "Store", uri: str) -> list[FolderReport]:
     """
     report, ancestors = _verify_folder(store, uri)
     reports = [report]
-    for stage, record in reversed(ancestors.items()):
+    # A manifest's members are sorted by name, and a person reads a chain in its own order.
+    known = {stage: place for place, stage in enumerate(STAGES)}
+    for stage, record in sorted(ancestors.items(), key=lambda item: -known.get(item[0], 0)):
         place = store.uri(stage, str(record.get("key")))
         reports.append(_verify_folder(store, place)[0])
     return reports

@@ -306,3 +306,38 @@ def test_a_checkout_is_read_without_cloning(command, tiny_yaml, tmp_path):
     )
     assert code == 0
     assert json.loads(out)["commit_sha"] == sha
+
+
+def test_verify_and_sweep(command, tiny_yaml, folder, tmp_path):
+    """`verify` follows the newest model's chain and fails on damage; `sweep` deletes old leftovers alone."""
+    store = tmp_path / "store"
+    code, _, err = command("verify", "--store", store)
+    assert (code, "no model is published" in err) == (2, True)
+    assert command("run", tiny_yaml, "--source.folder", folder, "--store", store)[0] == 0
+    code, out, _ = command("verify", "--store", store, "--json")
+    report = json.loads(out)
+    assert (code, report["intact"]) == (0, True)
+    places = [part["uri"].split("/")[-2] for part in report["folders"]]
+    assert places == ["models", "training", "tokenized", "dataset", "corpus", "documents"]
+    left = store / "corpus" / "k9" / "part.parquet"
+    left.parent.mkdir()
+    left.write_bytes(b"torn")
+    code, out, _ = command("sweep", "--store", store)
+    assert (code, "0 left over" in out, left.exists()) == (0, True, True)
+    code, out, _ = command("sweep", "--older-than", "0", "--dry-run", "--store", store, "--json")
+    found = json.loads(out)
+    assert (code, found["removed"], left.exists()) == (0, False, True)
+    assert [Path(part["uri"]).name for part in found["leftovers"]] == ["k9"]
+    code, out, _ = command("sweep", "--older-than", "0", "--store", store)
+    assert (code, "corpus/k9" in out, left.exists()) == (0, True, False)
+    assert command("sweep", "--older-than", "-1", "--store", store)[0] == 2
+    weights = next((store / "training").glob("*/model/model.safetensors"))
+    torn = bytearray(weights.read_bytes())
+    torn[-1] ^= 1
+    weights.write_bytes(torn)
+    code, out, err = command("verify", "--store", store)
+    assert (code, "model/model.safetensors" in out, "training/" in err) == (1, True, True)
+    documents = next((store / "documents").iterdir())
+    assert command("verify", documents.as_uri(), "--store", store)[0] == 0
+    assert command("verify", f"{store.as_uri()}/corpus/absent", "--store", store)[0] == 2
+    assert command("verify", "file:///elsewhere/corpus/absent", "--store", store)[0] == 2
