@@ -109,12 +109,11 @@ def predict(
     """The fp32 logits (masked, vocabulary) of a batch of `batch_tensors`, and its labels (masked,)."""
     inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
     labels = inputs.pop("labels")
-    if not len(labels):  # a pooler would look for the first row of none
-        return torch.zeros(0, model.config.vocab_size, device=model.device), labels
+    masked = int((labels != IGNORED).sum())
     places = take_places(inputs)
     with rows.at(places):
         logits = mlm_logits(model(**inputs))
-    return masked_logits(logits, places).float(), labels
+    return masked_logits(logits, places)[:masked].float(), labels[:masked]
 
 
 def take_places(inputs: dict[str, torch.Tensor]) -> MaskedPlaces:

@@ -23,6 +23,7 @@ from tasks.train_model.evaluation import evaluate, take_places
 from tasks.train_model.hardware import Precision
 from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
 from tasks.train_model.interrupt import StopRequest
+from tasks.train_model.masking import IGNORED
 from tasks.train_model.pairs import Pairs
 from tasks.train_model.progress import Meter
 
@@ -102,7 +103,7 @@ class MlmTrainer(Trainer):
         with self.rows.at(places):
             outputs = model(**inputs)
         if num_items_in_batch is None:
-            num_items_in_batch = len(labels)
+            num_items_in_batch = (labels != IGNORED).sum()
         loss = masked_loss(masked_logits(mlm_logits(outputs), places), labels, num_items_in_batch)
         if following is not None:
             loss = loss + pair_loss(outputs.seq_relationship_logits, following, pairs_in_step)
