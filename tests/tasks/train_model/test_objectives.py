@@ -41,6 +41,7 @@ from tasks.train_model.masking import IGNORED, Masker
 from tasks.train_model.pairs import Pairs
 from tests.tasks.train_model.conftest import TINY
 from tests.tasks.train_model.test_engine import interrupt_at, run, same
+from tests.tasks.train_model.test_launch import GLOBAL, SPLIT, launch
 
 FIT: dict[str, Any] = {"vocab_size": 125, "pad_token_id": 0, "max_seq_length": 40, "seed": 1}
 PAIRS: dict[str, Any] = {"objective": "mlm+nsp", "masking": "whole_word", "final_mlm_probability": 0.05}
@@ -100,7 +101,8 @@ def test_both_losses_and_gradients_are_the_dense_ones(tokenized: Path, depth: An
     assert int(in_step) == 4
     with sparse.at(places):
         output = model(**tensors)
-    loss = masked_loss(masked_logits(mlm_logits(output), places), masked, len(masked))
+    count = int((masked != IGNORED).sum())
+    loss = masked_loss(masked_logits(mlm_logits(output), places), masked, count)
     loss = loss + pair_loss(output.seq_relationship_logits, following, in_step)
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
     expected.backward()
@@ -186,6 +188,18 @@ def test_accumulation_changes_no_loss(tokenized: Path, tmp_path: Path) -> None:
     parts, _ = run(tokenized, tmp_path / "parts", **changes, **split)
     losses = [[point["loss"] for point in outcome.history] for outcome in (whole, parts)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("parallelism", ["ddp", "fsdp"])
+def test_two_processes_are_one_run(tokenized: Path, tmp_path: Path, parallelism: str) -> None:
+    """With pairs, 2 processes × 2 × 2 give the losses and figures of 1 × 8, whole or in shards."""
+    alone, _ = launch(tokenized, tmp_path / "alone", **GLOBAL | PAIRS)
+    both, _ = launch(
+        tokenized, tmp_path / "both", **SPLIT | PAIRS | {"processes": 2, "parallelism": parallelism}
+    )
+    losses = [[point["loss"] for point in one.history] for one in (both, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert both.eval_after == pytest.approx(alone.eval_after, rel=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["nsp", "sop"])
@@ -303,7 +317,10 @@ def test_places_of_pairs_point_at_masked_tokens_and_first_ones(tokenized: Path) 
     labels[0, [2, 5]] = labels[2, [1, 3, 4]] = 7
     tensors = pair_tensors(found.ids, labels, found, 3)
     flat, ids = tensors["input_ids"].flatten(), found.ids
+    # Between them may be fillers, which have no label.
+    ends = torch.tensor([0, 1, 2, 3, 4, -3, -2, -1])
+    assert (tensors["labels"][5:] == IGNORED).all()
     expected = [ids[0, 2], ids[0, 5], ids[2, 1], ids[2, 3], ids[2, 4], 2, 2, 2]
-    assert flat[tensors["rows"]].tolist() == expected
+    assert flat[tensors["rows"][ends]].tolist() == expected
     gathered = tensors["input_ids"].gather(1, tensors["queries"]).flatten()
-    assert gathered[tensors["query_rows"]].tolist() == expected
+    assert gathered[tensors["query_rows"][ends]].tolist() == expected

@@ -1,0 +1,200 @@
+"""Objectives and maskings side by side: held-out loss and pair accuracy at equal time, or at equal tokens.
+
+python -m tests.benchmarks.objectives [--docs FOLDER] [--model FOLDER] [--equal time|tokens] [--seeds 3] …
+
+All arms have the same frozen corpus and take turns, seed by seed; weights follow from the seed, or are of
+`--model`. Held-out figures are of the same single masked tokens for all, with the clock stopped. Small by
+default: a minute an arm is enough to see that it works, not to choose by.
+"""
+
+import argparse
+import json
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.make_demo_docs import make_demo_docs
+from tasks.settings import FilterSettings, ScratchSettings, TrainSettings
+from tasks.tokenize_corpus import train_tokenizer
+from tasks.train_model.engine import train
+from tasks.train_model.job import Outcome, TrainJob
+from tests.benchmarks.corpus import freeze_corpus
+from tests.benchmarks.report import where
+
+ARMS: dict[str, dict[str, Any]] = {
+    "mlm, token": {},
+    "mlm, whole_word": {"masking": "whole_word"},
+    "mlm, span": {"masking": "span"},
+    "mlm, token, 30 % to 15 %": {"mlm_probability": 0.3, "final_mlm_probability": 0.15},
+    "mlm, token, no code": {"code_mask_weight": 0.0},
+    "mlm+nsp, token": {"objective": "mlm+nsp"},
+    "mlm+nsp, whole_word": {"objective": "mlm+nsp", "masking": "whole_word"},
+    "mlm+nsp, span": {"objective": "mlm+nsp", "masking": "span"},
+    "mlm+sop, token": {"objective": "mlm+sop"},
+    "mlm+sop, whole_word": {"objective": "mlm+sop", "masking": "whole_word"},
+    "mlm+sop, span": {"objective": "mlm+sop", "masking": "span"},
+}
+TRIAL_STEPS = 12
+"""Steps by which an arm's speed is measured, to fill the seconds asked for."""
+
+
+def main() -> None:
+    """Run the benchmark that the command line asks for."""
+    options = parse()
+    logging.disable(logging.WARNING)
+    names = options.arms or list(ARMS)
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        docs = options.docs
+        if docs is None:
+            docs = folder / "docs"
+            make_demo_docs(docs)
+        sizes = ScratchSettings()
+        if options.model is None:
+            tokenizer = train_tokenizer(lambda: texts(docs, options.documents), sizes)
+        else:
+            tokenizer = AutoTokenizer.from_pretrained(options.model)
+        corpus = folder / "corpus"
+        corpus.mkdir()
+        counts = freeze_corpus(docs, tokenizer, options.max_seq_length, corpus, options.documents)
+        print(counts, flush=True)
+        for seed in range(options.seeds):
+            steps = options.steps
+            for name in names:
+                if options.equal == "time":
+                    trial = run(corpus, options, ARMS[name], seed, TRIAL_STEPS, folder)
+                    steps = max(TRIAL_STEPS, round(options.seconds / trial["seconds"] * TRIAL_STEPS))
+                result = run(corpus, options, ARMS[name], seed, steps, folder)
+                results[name].append(result)
+                print(f"seed {seed}, {name}: {json.dumps(result)}", flush=True)
+    write(options, counts, results)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--docs", type=Path, help="a folder of Markdown; the installed packages' by default")
+    parser.add_argument("--documents", type=int, help="take only so many files")
+    parser.add_argument("--model", type=Path, help="a BERT to begin from; one from scratch by default")
+    parser.add_argument("--equal", choices=("time", "tokens"), default="time")
+    parser.add_argument("--seconds", type=float, default=60, help="training time of a run, of equal time")
+    parser.add_argument("--steps", type=int, default=100, help="steps of a run, of equal tokens")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--max-seq-length", type=int, default=128)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--arms", nargs="*", choices=list(ARMS), metavar="ARM", help="only these arms, by name"
+    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    return parser.parse_args()
+
+
+def texts(docs: Path, limit: int | None) -> Iterator[str]:
+    """The cleaned documents, for the tokenizer."""
+    for path in sorted(docs.rglob("*.md"))[:limit]:
+        judged = judge(
+            RawDocument(path=str(path), blob_sha=str(path), content=path.read_bytes()), FilterSettings()
+        )
+        if judged.reason is None:
+            yield judged.text
+
+
+def run(
+    corpus: Path, options: argparse.Namespace, changes: dict[str, Any], seed: int, steps: int, folder: Path
+) -> dict[str, Any]:
+    """Train one arm, and tell its figures."""
+    settings = TrainSettings(
+        num_train_epochs=1000,
+        max_steps=steps,
+        per_device_train_batch_size=options.batch,
+        learning_rate=options.learning_rate,
+        seed=seed,
+        save_steps=10**6,
+        **changes,
+    )
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        job = TrainJob(
+            data=corpus,
+            output=Path(name) / "out",
+            checkpoints=Path(name) / "local",
+            settings=settings,
+            location=None if options.model is None else str(options.model),
+            scratch=ScratchSettings() if options.model is None else None,
+        )
+        job.output.mkdir()
+        events: list[dict[str, Any]] = []
+        return figures(train(job, on_progress=events.append), events[-1]["seconds"])
+
+
+def figures(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    """What the table shows of one run."""
+    after = outcome.eval_after or {}
+    second = [after[f"{kind}_accuracy"] for kind in ("nsp", "sop") if f"{kind}_accuracy" in after]
+    return {
+        "steps": outcome.global_step,
+        "seconds": seconds,
+        "tokens": round(outcome.tokens_per_second * seconds),
+        "tokens_per_second": outcome.tokens_per_second,
+        "padding_share": outcome.padding_share,
+        "loss": after["loss"],
+        "prose_loss": after.get("prose_loss"),
+        "code_loss": after.get("code_loss"),
+        "accuracy": after["accuracy"],
+        "pair_accuracy": second[0] if second else None,
+    }
+
+
+def write(
+    options: argparse.Namespace, counts: dict[str, int], results: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Write `objectives_time.md` or `objectives_tokens.md`, and the figures of every run beside it."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    asked = vars(options) | counts
+    asked |= {"kind": "quality" if options.equal == "time" else "steps", "rounds": options.seeds}
+    asked["model"] = str(options.model or "a BERT from scratch, 4 layers, 256 wide")
+    about = where(asked)
+    columns = ("loss", "prose_loss", "code_loss", "accuracy", "pair_accuracy", "tokens_per_second", "tokens")
+    lines = [
+        f"# Objectives and maskings at equal {options.equal}",
+        "",
+        *(f"- {name}: {value}" for name, value in about.items()),
+        "",
+        "Means over the seeds, ± one standard deviation. Losses in nats a masked token, held out.",
+        "",
+        "| arm | loss | in prose | in code | accuracy | pair accuracy | tokens/s | tokens |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        *(f"| {name} | {' | '.join(cell(runs, c) for c in columns)} |" for name, runs in results.items()),
+    ]
+    name = f"objectives_{options.equal}"
+    (options.out / f"{name}.md").write_text("\n".join(lines) + "\n")
+    (options.out / f"{name}.json").write_text(
+        json.dumps({"about": about, "results": results}, indent=1) + "\n"
+    )
+    print("\n".join(lines))
+
+
+def cell(runs: list[dict[str, Any]], column: str) -> str:
+    """A column's mean over the seeds, and its spread."""
+    values = [run[column] for run in runs if run[column] is not None]
+    if not values:
+        return "–"
+    if column.startswith("tokens"):
+        return f"{mean(values):,.0f}"
+    share = "accuracy" in column
+    shown = f"{mean(values):.1%}" if share else f"{mean(values):.3f}"
+    spread = stdev(values) if len(values) > 1 else 0.0
+    return f"{shown} ± {spread:.1%}" if share else f"{shown} ± {spread:.3f}"
+
+
+if __name__ == "__main__":
+    main()
