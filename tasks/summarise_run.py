@@ -91,7 +91,7 @@ def result_card(summary: RunSummary, trained: TrainedModel) -> str:
 
 {eval_table(trained)}
 
-| | |
+| this run | |
 |---|---:|
 | documents kept, of found | {documents["kept"]:,} of {documents["found"]:,} |
 | tokens in the corpus | {tokens["corpus"]:,} |

@@ -1,0 +1,109 @@
+"""Runs that come from a schedule, from the API and from nobody's terminal, on a real server and worker."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.published import list_versions
+from tasks.store import Store
+from tests.prefect_server import until
+
+LONG = {"max_steps": 4000, "save_steps": 50, "logging_steps": 10}
+"""A training of minutes, which the tests stop."""
+
+
+def test_the_demo_runs_when_the_api_asks(worker, store):
+    """A run from the API, worked on in another folder, ends with its model in the store and an event."""
+    id_ = worker.start("docs-mlm-demo/demo", max_steps=4)
+    worker.wait(id_, "Completed")
+    (version,) = list_versions(Store(str(store)))
+    assert version.steps == 4
+    (child,) = worker.runs(parent_flow_run_id={"any_": [id_]})
+    assert child["name"].startswith(f"demo-docs@{version.commit_sha[:8]}")
+    artifacts = worker.artifacts(child["id"])
+    assert set(artifacts) == {
+        "plan",
+        "corpus",
+        "progress",
+        "training",
+        "masks",
+        "versions",
+        "result",
+    }
+    assert version.uri in artifacts["result"]
+    assert version.version in artifacts["versions"]
+    assert "data:image/svg+xml" in artifacts["training"]
+    assert artifacts["progress"] == 100.0
+
+    def published() -> list[dict]:
+        chosen = {"filter": {"event": {"name": ["docs-mlm.model.published"]}}}
+        return worker.post("/events/filter", chosen)["events"]
+
+    (event,) = until(published, 20)
+    assert event["resource"]["docs-mlm.model.uri"] == version.uri
+
+
+def test_the_demo_runs_when_its_schedule_says_so(worker, store):
+    """A schedule that is switched on starts a run by itself."""
+    id_ = worker.deployment("docs-mlm-demo/demo")["id"]
+    soon = datetime.now(UTC) + timedelta(seconds=6)
+    hourly = {"interval": 3600, "anchor_date": soon.isoformat(), "timezone": "UTC"}
+    schedule = {"schedule": hourly, "active": True, "parameters": {"max_steps": 4}}
+    (made,) = worker.post(f"/deployments/{id_}/schedules", [schedule])
+    try:
+
+        def scheduled() -> list[dict]:
+            return [run for run in worker.runs(deployment_id={"any_": [id_]}) if run["auto_scheduled"]]
+
+        first = min(until(scheduled, 30), key=lambda run: run["expected_start_time"])
+        worker.wait(first["id"], "Completed")
+    finally:
+        worker.call("DELETE", f"/deployments/{id_}/schedules/{made['id']}")
+    assert list_versions(Store(str(store)))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"train": {"learning_rate": 7}}, "learning_rate"),
+        ({"train": {"learning_rat": 0.1}}, "learning_rat"),
+        ({"filter": {"cleaning": "html"}}, "cleaning"),
+        ({"tokenize": {"max_seq_length": "long"}}, "max_seq_length"),
+    ],
+)
+def test_a_bad_value_is_refused_before_a_worker_is_bothered(server, tiny, change, named):
+    """The server itself refuses a value out of bounds, and no run comes to be."""
+    before = len(server.runs())
+    answer = server.ask("docs-mlm/on-demand", **tiny() | change)
+    assert answer.status_code == 409
+    assert named in answer.text
+    assert len(server.runs()) == before
+
+
+def test_a_missing_secret_ends_the_run_at_once(worker, tiny):
+    """A run whose credentials block is not there fails in its first seconds, and names the block."""
+    parameters = tiny()
+    parameters["source"]["credentials_block"] = "no-such-block"
+    run = worker.wait(worker.start("docs-mlm/on-demand", **parameters), "Failed")
+    assert "no-such-block" in run["state"]["message"]
+    assert run["total_run_time"] < 15
+
+
+def test_a_cancelled_run_saves_and_the_next_goes_on(worker, tiny, tmp_path):
+    """Cancelling stops the process within its grace, with a checkpoint; the same run resumes from it."""
+    parameters = tiny(**LONG, seed=1)
+    id_ = worker.start("docs-mlm/on-demand", **parameters)
+    until(lambda: "Step " in worker.logs(id_), 120)
+    process = worker.process_of(id_)
+    asked = time.monotonic()
+    worker.post(f"/flow_runs/{id_}/set_state", {"state": {"type": "CANCELLING"}})
+    worker.wait(id_, "Cancelled", seconds=40)
+    until(lambda: not Path(f"/proc/{process}").exists(), 40)
+    assert time.monotonic() - asked < 30
+    assert list(tmp_path.glob("store/checkpoints/*/*/manifest.json"))
+    again = worker.start("docs-mlm/on-demand", **parameters)
+    until(lambda: "Resuming from step" in worker.logs(again), 120)
+    worker.post(f"/flow_runs/{again}/set_state", {"state": {"type": "CANCELLING"}})
+    worker.wait(again, "Cancelled", seconds=40)
