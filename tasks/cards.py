@@ -91,7 +91,7 @@ def masks_card(samples: Sequence[dict[str, Any]]) -> str:
         shown += [
             f"> {text(sample['text'])}",
             "",
-            f"It was **{text(answer)}**; guessed before: {before}; after: {after}",
+            f"It was **{code(answer)}**; guessed before: {before}; after: {after}",
             "",
         ]
     return "\n".join(shown)
@@ -132,7 +132,7 @@ def _around_mask(line: str) -> str:
 
 
 def _guesses(tokens: Sequence[str], answer: str) -> str:
-    return ", ".join(f"**{text(t)}**" if t == answer else text(t) for t in tokens[:3])
+    return ", ".join(f"**{code(t)}**" if t == answer else code(t) for t in tokens[:3])
 
 
 def _words(reason: str) -> str:

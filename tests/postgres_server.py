@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,23 +20,20 @@ def postgres_bin() -> Path | None:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str]:
-    """Start PostgreSQL with its data under `folder`, and stop it at the end; the URL for SQLAlchemy."""
+def postgres_server() -> Iterator[str]:
+    """Start PostgreSQL in a folder of its own, and stop it at the end; its URL for SQLAlchemy."""
     programs = postgres_bin()
     if programs is None:
         raise RuntimeError("PostgreSQL is not installed")
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    data = folder / "data"
-    data.mkdir(parents=True)
+    # Not under pytest's folder, which is closed to all other users.
+    data = Path(tempfile.mkdtemp(prefix="docs-mlm-postgres-"))
     as_user: list[str] = []
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root; its package made a user for it.
         account = pwd.getpwnam(USER)
         os.chown(data, account.pw_uid, account.pw_gid)
-        for parent in data.parents:
-            if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o111)
         as_user = ["runuser", "-u", USER, "--"]
 
     def run(program: str, *arguments: str) -> None:

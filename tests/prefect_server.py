@@ -116,6 +116,13 @@ class PrefectServer:
         except TimeoutError as error:
             raise AssertionError(f"{self.run(id_)['state_name']}\n{self.logs(id_)}") from error
 
+    def wait_for_log(self, id_: str, words: str, *, seconds: float = 120) -> None:
+        """Until the run has logged `words`."""
+        try:
+            until(lambda: words in self.logs(id_), seconds)
+        except TimeoutError as error:
+            raise AssertionError(f"{self.run(id_)['state_name']}\n{self.logs(id_)}") from error
+
     def logs(self, id_: str) -> str:
         """What a run logged."""
         chosen = {"logs": {"flow_run_id": {"any_": [id_]}}, "sort": "TIMESTAMP_ASC"}

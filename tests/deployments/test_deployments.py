@@ -95,7 +95,8 @@ def test_a_cancelled_run_saves_and_the_next_goes_on(worker, tiny, tmp_path):
     """Cancelling stops the process within its grace, with a checkpoint; the same run resumes from it."""
     parameters = tiny(**LONG, seed=1)
     id_ = worker.start("docs-mlm/on-demand", **parameters)
-    until(lambda: "Step " in worker.logs(id_), 120)
+    worker.wait(id_, "Running")
+    worker.wait_for_log(id_, "Step ")
     process = worker.process_of(id_)
     asked = time.monotonic()
     worker.post(f"/flow_runs/{id_}/set_state", {"state": {"type": "CANCELLING"}})
@@ -104,6 +105,7 @@ def test_a_cancelled_run_saves_and_the_next_goes_on(worker, tiny, tmp_path):
     assert time.monotonic() - asked < 30
     assert list(tmp_path.glob("store/checkpoints/*/*/manifest.json"))
     again = worker.start("docs-mlm/on-demand", **parameters)
-    until(lambda: "Resuming from step" in worker.logs(again), 120)
+    worker.wait(again, "Running")
+    worker.wait_for_log(again, "Resuming from step")
     worker.post(f"/flow_runs/{again}/set_state", {"state": {"type": "CANCELLING"}})
     worker.wait(again, "Cancelled", seconds=40)

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.published import list_versions
 from tasks.store import Store
+from tests.prefect_server import until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -68,11 +69,26 @@ def test_a_run_is_started_by_the_form(worker, git, page, tmp_path):
     field(page, "Log every (steps)").fill("2")
     field(page, "store").fill(str(tmp_path / "store"))
     field(page, "work_dir").fill(str(tmp_path / "work"))
+    picture(page, "filled")
+    known = {run["id"] for run in worker.runs()}
     page.get_by_role("button", name="Submit").click()
-    page.get_by_text("Running", exact=True).first.wait_for(timeout=60_000)
+
+    def new_runs() -> set[str]:
+        return {run["id"] for run in worker.runs()} - known
+
+    (id_,) = until(new_runs, 30)
+    page.goto(f"{worker.url}/runs/flow-run/{id_}")
+    worker.wait(id_, "Running")
+    until(lambda: "Step " in worker.logs(id_), 120)
     picture(page, "running")
-    page.get_by_text("Completed", exact=True).first.wait_for(timeout=120_000)
+    page.get_by_text("Completed").first.wait_for(timeout=180_000)
     picture(page, "completed")
+    for key in ("result", "training", "masks"):
+        chosen = {"artifacts": {"flow_run_id": {"any_": [id_]}, "key": {"any_": [key]}}}
+        newest = worker.post("/artifacts/filter", chosen | {"sort": "CREATED_DESC"})[0]
+        page.goto(f"{worker.url}/artifacts/artifact/{newest['id']}")
+        page.get_by_text("Show raw data").first.wait_for()
+        picture(page, key)
     (version,) = list_versions(Store(str(tmp_path / "store")))
     assert version.steps == 40
 

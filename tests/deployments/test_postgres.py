@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(postgres_bin() is None, reason="PostgreSQL is no
 def server(tmp_path_factory):
     """A Prefect server on PostgreSQL, with everything deployed, and a worker."""
     with (
-        postgres_server(tmp_path_factory.mktemp("postgres")) as url,
+        postgres_server() as url,
         prefect_server(
             tmp_path_factory.mktemp("prefect"), PREFECT_API_DATABASE_CONNECTION_URL=url
         ) as running,

@@ -64,7 +64,7 @@ def test_masks_are_shown_around_the_mask():
     assert "\\[MASK\\]" in card
     assert "\\*\\*here\\*\\*" in card
     assert len(card.splitlines()[0]) < 140
-    assert "before: the, \\*; after: **portal**, a" in card
+    assert "before: `the`, `*`; after: **`portal`**, `a`" in card
     assert "No documents were held out" in masks_card([])
 
 
