@@ -49,6 +49,7 @@ def tiny(git, tmp_path):
             "tokenize": {"max_seq_length": 48},
             "model": {"from_scratch": SIZES.model_dump()},
             "train": {
+                "num_train_epochs": 1000,
                 "max_steps": 6,
                 "per_device_train_batch_size": 8,
                 "logging_steps": 2,

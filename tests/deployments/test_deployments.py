@@ -10,7 +10,7 @@ from tasks.published import list_versions
 from tasks.store import Store
 from tests.prefect_server import until
 
-LONG = {"max_steps": 4000, "save_steps": 50, "logging_steps": 10}
+LONG = {"max_steps": 100_000, "save_steps": 50, "logging_steps": 10}
 """A training of minutes, which the tests stop."""
 
 
