@@ -45,9 +45,10 @@ def dependencies(name: str = "docs-mlm") -> Iterator[Distribution]:
 
 def markdown_of(package: Distribution) -> str | None:
     """The package's description where it is Markdown, or None."""
-    kind = package.metadata.get("Description-Content-Type", "")
-    text = package.metadata.get_payload() or package.metadata.get("Description")
-    return str(text) if kind.startswith("text/markdown") and text else None
+    metadata = package.metadata.json
+    if not str(metadata.get("description_content_type", "")).startswith("text/markdown"):
+        return None
+    return str(metadata.get("description", "")) or None
 
 
 def write_repository(folder: Path, documents: dict[str, str]) -> str:

@@ -105,6 +105,7 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
     corpus, tokens, trained = lineage.corpus, lineage.tokenized, lineage.trained
     two = origin.settings.train.objective != "mlm"
     heads = ", and `BertForPreTraining` the head for pairs of sentences too" if two else ""
+    licenses = ", ".join(lineage.snapshot.licenses) or "none"
     stages = ("filter", "tokenize", "train")
     chosen = {name: getattr(origin.settings, name).keyed() for name in stages}
     return f"""---
@@ -135,7 +136,7 @@ For further fine-tuning, `AutoModel.from_pretrained` gives the encoder alone{hea
 
 {corpus.kept:,} of {corpus.found:,} documents, {tokens.corpus_tokens:,} tokens, of which
 {tokens.eval_tokens:,} were held out. One epoch trains on {tokens.train_tokens:,} tokens
-(coverage {tokens.coverage:.3f}). Licences found in the repository: {", ".join(lineage.snapshot.licenses) or "none"}.
+(coverage {tokens.coverage:.3f}). Licences found in the repository: {licenses}.
 
 ## Settings
 

@@ -22,7 +22,7 @@ from tasks.keys import STAGES, content_key
 from tasks.published import newest_model
 from tasks.records import short_name
 from tasks.settings import Settings
-from tasks.sources import ResolvedSource, resolve_source
+from tasks.sources.resolving import ResolvedSource, resolve_source
 from tasks.stage import Step, is_network_fault, stage_logger
 from tasks.store import Manifest, Store
 

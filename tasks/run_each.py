@@ -20,9 +20,9 @@ from prefect.flow_engine import run_flow_in_subprocess
 from prefect.runtime import flow_run
 
 from tasks.errors import DocsMlmError
-from tasks.git_urls import safe_name
 from tasks.records import short_name
 from tasks.settings import SourceSettings
+from tasks.sources.git_urls import safe_name
 from tasks.stage import stage_logger
 
 GRACE_SECONDS = 28.0

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
-from tasks.git_urls import safe_name
+from tasks.sources.git_urls import safe_name
 
 
 class NotInKey:
@@ -363,7 +363,7 @@ class TrainSettings(StageSettings):
     parallelism: Annotated[Literal["ddp", "fsdp"], NotInKey] = Field(
         "ddp",
         title="Parallelism",
-        description="ddp: every process holds the whole model; fsdp: they share it out, for models too large.",
+        description="ddp: every process holds the whole model; fsdp: they share it, for models too large.",
     )
     nodes: int = Field(
         1,

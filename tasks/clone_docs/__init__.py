@@ -21,15 +21,15 @@ from tasks.clone_docs.documents import Counts, Document, write_documents
 from tasks.clone_docs.licenses import licenses_of
 from tasks.clone_docs.local_clone import LOG_SECONDS, held_clone
 from tasks.clone_docs.local_files import folder_documents, json_documents
-from tasks.doc_paths import PathPatterns, file_sha256, folder_digest
 from tasks.errors import UserError
-from tasks.git_access import remote_access
-from tasks.git_command import GitRepository
-from tasks.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError
-from tasks.git_urls import parse_address
 from tasks.records import DocsSnapshot
 from tasks.settings import SourceSettings
-from tasks.sources import ResolvedSource, open_checkout
+from tasks.sources.doc_paths import PathPatterns, file_sha256, folder_digest
+from tasks.sources.git_access import remote_access
+from tasks.sources.git_command import GitRepository
+from tasks.sources.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError
+from tasks.sources.git_urls import parse_address
+from tasks.sources.resolving import ResolvedSource, open_checkout
 from tasks.stage import Step, stage, stage_logger
 
 FILE = "documents.parquet"

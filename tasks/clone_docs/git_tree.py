@@ -12,9 +12,9 @@ from typing import IO
 
 from tasks.clone_docs.documents import Document
 from tasks.clone_docs.licenses import NAMES
-from tasks.doc_paths import PathPatterns
-from tasks.git_command import GitRepository
-from tasks.git_errors import BrokenCloneError
+from tasks.sources.doc_paths import PathPatterns
+from tasks.sources.git_command import GitRepository
+from tasks.sources.git_errors import BrokenCloneError
 
 CHUNK = 1 << 20
 REGULAR = (b"100644", b"100755", b"100664")

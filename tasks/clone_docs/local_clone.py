@@ -20,12 +20,12 @@ from typing import BinaryIO
 from git import RemoteProgress
 
 from tasks.clone_docs.git_tree import Chosen, choose, list_tree
-from tasks.doc_paths import PathPatterns
 from tasks.errors import UserError
-from tasks.git_access import GitAccess
-from tasks.git_command import GitRepository
-from tasks.git_errors import BrokenCloneError, RefusedObjectError
-from tasks.sources import ResolvedSource
+from tasks.sources.doc_paths import PathPatterns
+from tasks.sources.git_access import GitAccess
+from tasks.sources.git_command import GitRepository
+from tasks.sources.git_errors import BrokenCloneError, RefusedObjectError
+from tasks.sources.resolving import ResolvedSource
 from tasks.stage import stage_logger
 
 BATCH = 4_000

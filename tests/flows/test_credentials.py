@@ -8,7 +8,7 @@ from prefect.blocks.system import Secret
 
 from tasks.errors import UserError
 from tasks.settings import SourceSettings
-from tasks.sources import resolve_source
+from tasks.sources.resolving import resolve_source
 from tests.git_server import GitServer, make_repository
 
 

@@ -10,7 +10,7 @@ import pytest
 from tasks.clone_docs import FILE, clone_docs
 from tasks.records import DocsSnapshot
 from tasks.settings import SourceSettings
-from tasks.sources import ResolvedSource, resolve_source
+from tasks.sources.resolving import ResolvedSource, resolve_source
 from tasks.stage import Step
 from tests.git_server import GitServer
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import pytest
 
 from tasks.errors import NetworkError, UserError
-from tasks.git_access import remote_access
-from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings
-from tasks.sources import resolve_source
+from tasks.sources.git_access import remote_access
+from tasks.sources.git_urls import parse_address
+from tasks.sources.resolving import resolve_source
 from tests.git_server import GitServer, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone
 
@@ -311,11 +311,11 @@ def test_a_transfer_that_stands_still_ends(
     make_repository(server.root / "docs.git", DOCS)
     source = resolve_source(SourceSettings(url=server.url("docs.git")))
     server.stall = True
-    monkeypatch.setattr("tasks.git_access.STALL_SECONDS", 1)
+    monkeypatch.setattr("tasks.sources.git_access.STALL_SECONDS", 1)
     with pytest.raises(NetworkError):
         clone(source, url=server.url("docs.git"))
-    monkeypatch.setattr("tasks.git_access.STALL_SECONDS", 600)
-    monkeypatch.setattr("tasks.git_command.SILENCE_SECONDS", 1)
+    monkeypatch.setattr("tasks.sources.git_access.STALL_SECONDS", 600)
+    monkeypatch.setattr("tasks.sources.git_command.SILENCE_SECONDS", 1)
     with pytest.raises(NetworkError, match="stood still for 1 s"):
         clone(source, url=server.url("docs.git"))
 

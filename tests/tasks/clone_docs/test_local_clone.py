@@ -14,9 +14,9 @@ import pytest
 
 from tasks.clone_docs import snapshot_url
 from tasks.errors import NetworkError
-from tasks.git_errors import BrokenCloneError
 from tasks.settings import SourceSettings
-from tasks.sources import resolve_source
+from tasks.sources.git_errors import BrokenCloneError
+from tasks.sources.resolving import resolve_source
 from tests.git_server import GitServer, add_commit, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone
 
@@ -215,7 +215,7 @@ from pathlib import Path
 from tasks.clone_docs import snapshot_url
 from tasks.clone_docs import local_clone
 from tasks.settings import SourceSettings
-from tasks.sources import resolve_source
+from tasks.sources.resolving import resolve_source
 
 local_clone.BATCH = 10
 settings = SourceSettings(url=sys.argv[1])

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.train_model.batching import (
-    ROWS,
     FILLER,
+    ROWS,
     EpochLoader,
     EpochOrder,
     MaskedBatches,

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from tasks.errors import NetworkError, UserError
-from tasks.git_access import GitAccess, local_access, remote_access
-from tasks.git_command import GitRepository
-from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings
+from tasks.sources.git_access import GitAccess, local_access, remote_access
+from tasks.sources.git_command import GitRepository
+from tasks.sources.git_urls import parse_address
 
 ADDRESS = parse_address("https://example.com/a")
 

@@ -13,7 +13,7 @@ import pytest
 
 from tasks.errors import NetworkError, UserError
 from tasks.settings import SourceSettings
-from tasks.sources import resolve_source
+from tasks.sources.resolving import resolve_source
 from tests.git_server import GitServer, add_commit, git, make_repository
 
 
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     server: GitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listing branches has a time limit, after which it counts as a network fault."""
-    monkeypatch.setattr("tasks.sources.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("tasks.sources.resolving.ANSWER_SECONDS", 1)
     server.stall = True
     with pytest.raises(NetworkError):
         resolve_source(SourceSettings(url=server.url("docs.git")))

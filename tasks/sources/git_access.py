@@ -12,8 +12,8 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from tasks.errors import UserError
-from tasks.git_urls import GitAddress
 from tasks.settings import SourceSettings
+from tasks.sources.git_urls import GitAddress
 
 STALL_SECONDS = 120
 """A web transfer that moves no byte for so long has failed."""

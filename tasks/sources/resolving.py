@@ -1,4 +1,4 @@
-"""Where documents come from: names, identities and commits of the four sources, before any fetch."""
+"""A source pinned to one content: names, identities and commits, before any fetch."""
 
 import difflib
 import re
@@ -8,13 +8,13 @@ from typing import Literal
 
 from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
-from tasks.doc_paths import file_sha256, folder_digest
 from tasks.errors import UserError
-from tasks.git_access import local_access, remote_access
-from tasks.git_command import ANSWER_SECONDS, GitRepository
-from tasks.git_errors import BrokenCloneError
-from tasks.git_urls import parse_address
 from tasks.settings import SourceSettings
+from tasks.sources.doc_paths import file_sha256, folder_digest
+from tasks.sources.git_access import local_access, remote_access
+from tasks.sources.git_command import ANSWER_SECONDS, GitRepository
+from tasks.sources.git_errors import BrokenCloneError
+from tasks.sources.git_urls import parse_address
 
 _FULL_ID = re.compile(r"[0-9a-fA-F]{40}(?:[0-9a-fA-F]{24})?")
 _SHORT_ID = re.compile(r"[0-9a-fA-F]{4,63}")

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import DocsMlmError, NetworkError, UserError
-from tasks.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError, error_of
+from tasks.sources.git_errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError, error_of
 
 SSH = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.doc_paths import PathPatterns, folder_digest, folder_files, open_regular
 from tasks.errors import UserError
 from tasks.settings import SourceSettings
+from tasks.sources.doc_paths import PathPatterns, folder_digest, folder_files, open_regular
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git import Git
 
 from tasks.errors import DocsMlmError, NetworkError, UserError
-from tasks.git_access import GitAccess
-from tasks.git_errors import error_of
+from tasks.sources.git_access import GitAccess
+from tasks.sources.git_errors import error_of
 
 SILENCE_SECONDS = 900
 """A transfer of which Git reports nothing for so long has failed."""

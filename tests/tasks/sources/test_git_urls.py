@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.git_urls import parse_address, safe_name
+from tasks.sources.git_urls import parse_address, safe_name
 
 
 @pytest.mark.parametrize(

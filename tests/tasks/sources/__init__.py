@@ -1,0 +1,1 @@
+"""Tests of the sources, before anything is fetched."""
