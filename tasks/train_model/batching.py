@@ -27,7 +27,7 @@ POOL = 64
 """Steps among which windows are sorted by length."""
 ROWS, QUERIES = 32, 8
 """Multiples to which the masked rows of a batch, and of a window, are filled up. A new shape is compiled
-anew on a CPU, for milliseconds and megabytes that stay: 60 steps of a small model peaked at 1.6 GB without."""
+anew on a CPU, for milliseconds and megabytes that stay (60 steps of a small model peaked at 1.6 GB)."""
 FILLER = -1
 """Stands for no window: a row that is computed where a rank would otherwise have none, without loss."""
 
