@@ -2,8 +2,9 @@
 
 import pytest
 
+from tasks.errors import DocsMlmError
 from tasks.keys import STAGES
-from tasks.resolve_plan import changed, make_plan, plan_table, probe, why_run
+from tasks.resolve_plan import MOST_STARTS, changed, check_starts, make_plan, plan_table, probe, why_run
 from tasks.settings import Settings
 from tasks.store import Manifest, Store
 
@@ -121,3 +122,10 @@ def test_where_a_folder_lies_is_in_no_key(tmp_path):
         )
         keys.append(make_plan(settings).run_key)
     assert keys[0] == keys[1]
+
+
+def test_a_run_that_keeps_crashing_gives_up():
+    """What is resumed after each crash ends as failed once it was started too often."""
+    check_starts(MOST_STARTS)
+    with pytest.raises(DocsMlmError, match=f"started {MOST_STARTS + 1} times"):
+        check_starts(MOST_STARTS + 1)
