@@ -1,9 +1,10 @@
 """Adapt a model to the corpus: continued masked-language-model training.
 
-A code tour: `masking` draws what must be predicted, `batching` plans which windows make a step, `heads`
-computes the loss at masked rows only, `trainer` puts these under transformers' Trainer, `engine` runs a job
-from weights to weights, `evaluation` and `samples` tell what it learned, `checkpoints` keeps it safe
-meanwhile. Importing this package costs nothing: torch waits for the task.
+A code tour: `masking` draws what must be predicted (by `counting`; `strategies` say which tokens together),
+`sentences` and `pairs` draw the second objective's segments, `batching` plans which windows make a step,
+`heads` computes the losses only at the rows that have one, `trainer` puts these under transformers' Trainer,
+`engine` runs a job from weights to weights, `evaluation` and `samples` tell what it learned, `checkpoints`
+keeps it safe meanwhile. Importing this package costs nothing: torch waits for the task.
 """
 
 import re

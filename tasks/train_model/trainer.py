@@ -104,21 +104,22 @@ class MlmTrainer(Trainer):
             outputs = model(**inputs)
         if num_items_in_batch is None:
             num_items_in_batch = (labels != IGNORED).sum()
-        loss = masked_loss(masked_logits(mlm_logits(outputs), places), labels, num_items_in_batch)
-        if following is not None:
-            loss = loss + pair_loss(outputs.seq_relationship_logits, following, pairs_in_step)
         # Gradients are averaged over processes, but each loss is already a share of the sum.
-        loss = loss * self.accelerator.num_processes
+        several = self.accelerator.num_processes
+        loss = masked_loss(masked_logits(mlm_logits(outputs), places), labels, num_items_in_batch) * several
+        self._mlm_loss = loss.detach()
+        if following is not None:
+            loss = loss + pair_loss(outputs.seq_relationship_logits, following, pairs_in_step) * several
         return (loss, outputs) if return_outputs else loss
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
-        """One micro-batch forward and backward, counted."""
+        """One micro-batch forward and backward, counted; of two losses the curve shows the MLM head's."""
         ids, mask = inputs["input_ids"], inputs.get("attention_mask")
         real = ids.numel() if mask is None else int(mask.sum())
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        self.meter.add(loss, real, ids.numel())
+        self.meter.add(self._mlm_loss, real, ids.numel())
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

@@ -134,6 +134,22 @@ def test_run_prints_one_json_object(command, tiny_yaml, repositories, tmp_path):
     assert (code, "--train.objective mlm+nsp" in err) == (2, True)
 
 
+def test_a_model_of_pairs_says_what_follows(command, tiny_yaml, repositories, tmp_path):
+    """Trained with next sentences, a run tells their accuracy, and its model says what follows."""
+    store = tmp_path / "store"
+    url = repositories.url("docs.git")
+    flags = ("--train.objective", "mlm+nsp", "--train.masking", "span", "--filter.eval-fraction", "0.4")
+    code, out, _ = command("run", tiny_yaml, "--source.url", url, "--store", store, *flags)
+    assert code == 0
+    assert "NSP accuracy" in out
+    code, out, _ = command("predict", "--store", store, "Run it.", "--next", "It runs.")
+    assert code == 0
+    assert "probability that it does" in out
+    code, out, err = command("predict", "--store", store, "Run the [MASK] now.", "--top-k", "2")
+    assert (code, out.count("%")) == (0, 2)
+    assert "UNEXPECTED" not in err
+
+
 def test_plan_touches_nothing(command, tiny_yaml, repositories, tmp_path):
     """A plan says what would run and why, and writes neither to the store nor to the work folder."""
     store = tmp_path / "store"

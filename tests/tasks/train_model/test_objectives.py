@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,8 @@ def test_workers_change_no_pair(tokenized: Path) -> None:
 @pytest.mark.parametrize("stops", [(6,), (3, 14)])
 def test_resume_is_exact_with_pairs(tokenized: Path, tmp_path: Path, stops: tuple[int, ...]) -> None:
     """With pairs, whole words, a falling rate and accumulation, an interrupted run ends in equal weights."""
-    changes = PAIRS | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2, "logging_steps": 1}
+    changes = PAIRS | {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+    changes |= {"logging_steps": 1, "eval_steps": 5}
     whole, weights = run(tokenized, tmp_path / "whole", **changes)
     for stop in stops:
         with pytest.raises(KeyboardInterrupt):
@@ -188,6 +190,7 @@ def test_accumulation_changes_no_loss(tokenized: Path, tmp_path: Path) -> None:
     parts, _ = run(tokenized, tmp_path / "parts", **changes, **split)
     losses = [[point["loss"] for point in outcome.history] for outcome in (whole, parts)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert parts.eval_after == pytest.approx(whole.eval_after, rel=1e-3)
 
 
 @pytest.mark.parametrize("parallelism", ["ddp", "fsdp"])
@@ -308,6 +311,27 @@ def test_other_models_have_no_such_head(tmp_path: Path) -> None:
     tiny(type_vocab_size=1).save_pretrained(tmp_path / "one")
     with pytest.raises(UserError, match=r"knows 1 type of segment"):
         load_model(tmp_path / "one", **FIT, pairs=True)
+
+
+def test_a_batch_is_masked_by_the_words_and_code_of_its_windows(tokenized: Path) -> None:
+    """With whole words and no masks in code, a window's pieces go together and its code stays."""
+    windows = read_windows(tokenized)["train"]
+    # Words of three tokens, from each window's first on.
+    places = np.arange(len(windows.ids)) - np.repeat(windows.offsets[:-1], windows.lengths)
+    words = replace(windows, levels=(places % 3 == 1).astype(np.uint8))
+    base = make_batches(tokenized)
+    masker = replace(base.masker, strategy="whole_word", code_weight=0.0)
+    batches = replace(base, windows=words, pairs=None, masker=masker, rate=0.4, final_rate=0.4)
+    tensors = batches[MicroBatch(0, 0, (0, 1, 2))]
+    real = tensors["labels"] != IGNORED
+    width = tensors["input_ids"].shape[1]
+    window, place = tensors["rows"][real] // width, tensors["rows"][real] % width
+    assert set(window.tolist()) == {1, 2}, "window 0 is code"
+    for row in (1, 2):
+        chosen = set(place[window == row].tolist())
+        text = range(1, int(windows.lengths[row]) - 1)
+        groups = {(p - 1) // 3 for p in chosen}
+        assert chosen == {p for p in text if (p - 1) // 3 in groups}
 
 
 def test_places_of_pairs_point_at_masked_tokens_and_first_ones(tokenized: Path) -> None:
