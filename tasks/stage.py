@@ -18,10 +18,11 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
-from prefect.exceptions import MissingContextError
+from prefect.exceptions import MissingContextError, TerminationSignal
 from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
+from tasks.cancelling import note_cancellation
 from tasks.errors import DocsMlmError, NetworkError
 from tasks.records import Record
 from tasks.store import Manifest, Store
@@ -148,7 +149,11 @@ def stage(
         def call(step: Step, /, *args: P.args, **kwargs: P.kwargs) -> R:
             # Called directly, never submitted: a signal then arrives in the stage itself.
             started = time.monotonic()
-            result: R = run(step, *args, return_state=True, **kwargs).result()
+            try:
+                result: R = run(step, *args, return_state=True, **kwargs).result()
+            except TerminationSignal:
+                note_cancellation()
+                raise
             step.seconds[step.stage] = round(time.monotonic() - started, 3)
             return result
 
