@@ -1,9 +1,9 @@
 """A cancelled run ends as cancelled, although its training answered SIGTERM later than Prefect expects.
 
-Prefect 3.8 tells a run's process that it is being cancelled just before SIGTERM, and the process takes note only
-while Prefect's own handler is in place. Training puts its own there, to finish a step and save it first; the
-signal that it then passes on would look like that of a dying machine. The run would end as crashed, and the
-automation that resumes crashed runs would start a cancelled one again.
+Prefect 3.8 tells a run's process that it is being cancelled just before SIGTERM, and the process takes note
+only while Prefect's own handler is in place. Training puts its own there, to finish a step and save it first;
+the signal that it then passes on would look like that of a dying machine. The run would end as crashed, and
+the automation that resumes crashed runs would start a cancelled one again.
 """
 
 from httpx import HTTPError
