@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.presets import describe, preset_names, read_settings_file
+from flows.stopping import exit_code_of, start_own_server, stoppable
 from tasks.errors import DocsMlmError, StoreError, UserError
 from tasks.settings import Settings
 
@@ -24,6 +25,9 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    # The warnings of these libraries belong into the run's log.
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "transformers,datasets",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
@@ -172,6 +176,7 @@ def run_command(arguments: argparse.Namespace, source: CliSettingsSource[Any]) -
     from flows.adapt import adapt
     from flows.display import show_summary
 
+    start_own_server()
     show_summary(adapt(**settings.as_parameters()), as_json=arguments.json)
 
 
@@ -190,6 +195,7 @@ def demo_command(arguments: argparse.Namespace) -> None:
     from flows.demo import demo
     from flows.display import show_summary
 
+    start_own_server()
     show_summary(demo(store=settings.store, work_dir=settings.work_dir), as_json=arguments.json)
 
 
@@ -263,7 +269,10 @@ def sweep_command(arguments: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command and end with its exit code: 0, 2 for a user's mistake, 3 for the network, else 1."""
+    """Run the command and end with its exit code.
+
+    That is 0, 2 for a user's mistake, 3 for the network, 130 after Ctrl-C, 143 after SIGTERM, else 1.
+    """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     logging.getLogger("docs_mlm").addHandler(logging.StreamHandler(sys.stderr))
@@ -285,13 +294,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _exit_code(command: Callable[[], None]) -> int:
     try:
-        command()
+        with stoppable():
+            command()
     except DocsMlmError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         sys.stderr.write("stopped; run the same command again to go on from the newest checkpoint\n")
-        return 130
+        return exit_code_of(stop)
     return 0
 
 

@@ -17,7 +17,6 @@ import platform
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -31,9 +30,9 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
-from flows.command import QUIET
 from tasks.store import MANIFEST, Store, sweep, verify
 from tests.git_server import GitServer, make_repository
+from tests.run_process import RunProcess, start_run
 from tests.s3_server import S3Server, s3_server
 
 ROOT = Path(__file__).parents[1]
@@ -100,30 +99,6 @@ class Report:
     seconds: float = 0.0
 
 
-@dataclass(kw_only=True)
-class Attempt:
-    """One process of `docs-mlm run`, and its log."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    out: Path
-    began: float = field(default_factory=time.monotonic)
-
-    def text(self) -> str:
-        """What it logged up to now."""
-        return self.log.read_text(errors="replace")
-
-    def stage(self) -> str:
-        """Where it is, by the tasks that have finished."""
-        return stage_of(self.text())
-
-    def kill(self) -> None:
-        """Kill the process and all that it started, without a warning."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        # Without this it would stay a zombie, and to the next run its lease would look held.
-        self.process.wait()
-
-
 def stage_of(log: str) -> str:
     """The stage that a run with this log is in."""
     finished = set(re.findall(r"Task run '(\w+)-\w+' - Finished in state", log))
@@ -143,38 +118,20 @@ class Scene:
     weights: str = ""
     """SHA-256 of the undisturbed run's weights."""
     durations: dict[str, float] = field(default_factory=dict)
-    attempts: int = 0
 
-    def start(self, store: str, machine: Path) -> Attempt:
+    def start(self, store: str, machine: Path) -> RunProcess:
         """Start a run on a machine."""
-        self.attempts += 1
-        log = self.folder / f"attempt-{self.attempts:03}.log"
         settings = self.folder / "settings.yaml"
         settings.write_text(json.dumps(SETTINGS))
-        command = [sys.executable, "-m", "flows.command", "run", str(settings), "--json"]
-        command += ["--source.url", self.source_url, "--store", store]
-        kept = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT_", "DOCS_MLM_"))}
-        (machine / "home").mkdir(parents=True, exist_ok=True)
-        environment = kept | QUIET | self.s3.environment | {
-            "HOME": str(machine / "home"),
-            "DOCS_MLM_WORK_DIR": str(machine / "work"),
-            "PREFECT_HOME": str(machine / "prefect"),
-            "PREFECT_API_URL": self.api_url,
-            "PYTHONPATH": str(ROOT),
-            "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
-        with log.open("wb") as err, log.with_suffix(".json").open("wb") as out:
-            process = subprocess.Popen(
-                command, env=environment, stdout=out, stderr=err, cwd=machine, start_new_session=True
-            )
-        return Attempt(process=process, log=log, out=log.with_suffix(".json"))
+        arguments = [str(settings), "--source.url", self.source_url, "--store", store]
+        return start_run(arguments, machine, PREFECT_API_URL=self.api_url, **self.s3.environment)
 
     def take_reference(self) -> float:
         """Run once without a disturbance, for the weights and the stages' durations; its seconds."""
         store = str(self.folder / "reference")
         attempt, seen = self.start(store, self.folder / "reference-machine"), {"start": time.monotonic()}
         while attempt.process.poll() is None:
-            seen.setdefault(attempt.stage(), time.monotonic())
+            seen.setdefault(stage_of(attempt.text()), time.monotonic())
             time.sleep(0.02)
         ended = time.monotonic()
         expect(attempt.process.returncode == 0, f"the undisturbed run failed:\n{attempt.text()}")
@@ -235,7 +192,7 @@ def live(scene: Scene, kind: str, targets: list[str], report: Report, deadline: 
             time.sleep(0.02)
         if attempt.process.poll() is not None:
             break
-        stage = attempt.stage()
+        stage = stage_of(attempt.text())
         attempt.kill()
         fate = random.choice(["stays", "stays", "wiped", "another"])
         report.kills.append(Kill(kind=kind, stage=stage, machine=fate))

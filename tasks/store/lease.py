@@ -27,6 +27,8 @@ TTL = 60.0
 _SETTLE = 0.5
 """Seconds between writing over an expired lease and looking whether another did the same."""
 _POLL = 1.0
+_RELEASE = 5.0
+"""Seconds that giving a lease back may hold up its holder."""
 _LOG = logging.getLogger("docs_mlm")
 Explained = Callable[[str], AbstractContextManager[None]]
 
@@ -53,14 +55,21 @@ def lease(
     done = threading.Event()
     renewer = threading.Thread(target=_renew, args=(objects, name, me, explained, done), daemon=True)
     renewer.start()
+
+    def release() -> None:
+        done.set()
+        renewer.join()
+        with suppress(DocsMlmError), explained("written"):
+            if _is_mine(_read(objects, name), me):
+                objects.remove(name)
+
     try:
         yield
     finally:
-        done.set()
-        renewer.join()
-        with suppress(DocsMlmError), explained("written"):  # an unreachable lease runs out by itself
-            if _is_mine(_read(objects, name), me):
-                objects.remove(name)
+        # A run that is stopping does not wait for a store that is away: the lease runs out by itself.
+        releaser = threading.Thread(target=release, daemon=True)
+        releaser.start()
+        releaser.join(_RELEASE)
 
 
 def _take(objects: Objects, name: str, me: dict[str, Any], explained: Explained) -> bool:

@@ -74,6 +74,14 @@ def s3(tmp_path_factory):
 
 
 @pytest.fixture
+def server_url(prefect_server):
+    """The address of the tests' Prefect server, for other processes."""
+    from prefect.settings import PREFECT_API_URL
+
+    return str(PREFECT_API_URL.value())
+
+
+@pytest.fixture
 def chosen(repositories, tmp_path):
     """Settings of a run that takes seconds: a tiny BERT on a small repository."""
 

@@ -1,0 +1,71 @@
+"""Ctrl-C and SIGTERM: a checkpoint is stored, Prefect knows, and the message says how to go on."""
+
+import json
+import re
+import signal
+import time
+
+import pytest
+
+from tasks.store import Store
+from tests.run_process import start_run
+from tests.s3_server import fault_proxy
+from tests.soak import SETTINGS, environment_of
+
+LONG = SETTINGS | {"train": SETTINGS["train"] | {"max_steps": -1, "num_train_epochs": 900.0}}
+
+
+@pytest.fixture
+def arguments(repositories, tmp_path):
+    """A run that trains for minutes."""
+    path = tmp_path / "long.yaml"
+    path.write_text(json.dumps(LONG))
+    return [str(path), "--source.url", repositories.url("docs.git")]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, arguments, server_url, tmp_path):
+    """The step is finished and stored, the exit code is the signal's, and the next run goes on from there.
+
+    Ctrl-C goes to every process of the terminal, Prefect's temporary server among them, and yet is heard.
+    """
+    store, machine = Store(str(tmp_path / "store")), tmp_path / "machine"
+    arguments += ["--store", store.url]
+    own = {"PREFECT_API_URL": server_url} if number == signal.SIGTERM else {}
+    attempt = start_run(arguments, machine, **own)
+    attempt.wait_for("Stored checkpoint")
+    attempt.interrupt(number)
+    asked = time.monotonic()
+    assert attempt.wait(60) == code, attempt.text()
+    assert time.monotonic() - asked < 30
+    log = attempt.text()
+    saved = int(re.search(r"Asked to stop: saved step (\d+)", log)[1])
+    assert "run the same command again to go on from the newest checkpoint" in log
+    assert re.search(r"Flow run .* - Finished in state Crashed", log)
+    assert "Traceback" not in log
+    assert attempt.out.read_text() == ""
+    (key,) = store.folders(store.uri("checkpoints"))
+    newest = store.folders(store.uri("checkpoints", key))[-1]
+    assert newest.startswith(f"step-{saved:010d}-")
+    assert store.manifest(store.uri("checkpoints", key, newest)) is not None
+    assert not [name for name in store.objects.entries("") if name.endswith(".lease")]
+    again = start_run(arguments, tmp_path / "elsewhere", PREFECT_API_URL=server_url)
+    again.wait_for(f"Resuming from step {saved} of")
+    again.kill()
+
+
+def test_a_second_ctrl_c_stops_at_once(arguments, server_url, s3, tmp_path):
+    """While the first one waits for a store that is away, the second one does not."""
+    with fault_proxy(s3) as proxy, environment_of(proxy):
+        arguments += ["--store", proxy.url("second")]
+        attempt = start_run(arguments, tmp_path / "machine", PREFECT_API_URL=server_url)
+        attempt.wait_for("Stored checkpoint")
+        proxy.away = True
+        attempt.interrupt(signal.SIGINT)
+        attempt.wait_for("Asked to stop")
+        time.sleep(2)
+        assert attempt.process.poll() is None
+        attempt.interrupt(signal.SIGINT)
+        began = time.monotonic()
+        assert attempt.wait(60) == 130
+        assert time.monotonic() - began < 15
