@@ -44,10 +44,13 @@ class Meter(TrainerCallback, ExportableState):
         self._mark = (0.0, 0.0, 0.0)
         self._said = -math.inf
 
-    def add(self, loss: torch.Tensor, real: int, computed: int) -> None:
+    def add(self, loss: torch.Tensor, real: torch.Tensor | int, computed: int) -> None:
         """Count one micro-batch: its loss, its tokens, and its tokens with padding."""
         counts = [
-            torch.full((), number, dtype=torch.float64, device=loss.device) for number in (real, computed)
+            number.double()
+            if isinstance(number, torch.Tensor)
+            else torch.full((), number, dtype=torch.float64, device=loss.device)
+            for number in (real, computed)
         ]
         self._step = self._step.to(loss.device) + torch.stack((loss.double(), *counts))
 

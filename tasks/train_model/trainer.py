@@ -117,7 +117,8 @@ class MlmTrainer(Trainer):
     ) -> Tensor:
         """One micro-batch forward and backward, counted; of two losses the curve shows the MLM head's."""
         ids, mask = inputs["input_ids"], inputs.get("attention_mask")
-        real = ids.numel() if mask is None else int(mask.sum())
+        # Not read here: a GPU would finish all its work first, in every step.
+        real = ids.numel() if mask is None else mask.sum()
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
         self.meter.add(self._mlm_loss, real, ids.numel())
         return loss
