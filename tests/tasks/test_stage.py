@@ -1,6 +1,11 @@
 """A stage is reused when the plan says so, retried on network faults only, and leaves no scratch behind."""
 
 import logging
+import multiprocessing
+import os
+import time
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
 
 import pytest
 from prefect import flow
@@ -9,6 +14,8 @@ from tasks.errors import NetworkError, UserError
 from tasks.records import PublishedModel
 from tasks.stage import Step, ancestors_of, stage
 from tasks.store import Store
+from tests.flows.conftest import s3, server_url  # noqa: F401 - fixtures
+from tests.soak import environment_of
 
 CALLS: list[str] = []
 
@@ -99,3 +106,48 @@ def test_the_chain_of_ancestors_stays_whole(step, tmp_path):
         "documents": "d",
         "corpus": "c",
     }
+
+
+@stage(PublishedModel)
+def slow(step: Step, trace: Path) -> PublishedModel:
+    """Build a result for two seconds, and say so."""
+    (trace / str(os.getpid())).touch()
+    time.sleep(2)
+    with step.building() as folder:
+        (folder / "a.txt").write_text("a")
+        record = PublishedModel(uri=step.uri, key=step.key, version=str(os.getpid()))
+        return step.commit(folder, record, ancestors={})
+
+
+def run_slow(step: Step, trace: Path, start: Barrier, wait_s: float) -> None:
+    """Run the stage in a process of its own, and leave the version that it got."""
+    start.wait(60)
+    time.sleep(wait_s)
+    version = in_flow(lambda: slow(step, trace)).version
+    (trace / f"{os.getpid()}.version").write_text(version)
+
+
+@pytest.mark.parametrize("kind", ["file", "s3"])
+def test_two_runs_at_once_do_the_work_once(kind, step, s3, server_url, tmp_path, monkeypatch):  # noqa: F811
+    """Of two processes on one key one builds; the other waits, and gets the first one's result."""
+    if kind == "s3":
+        url = s3.url("two-runs")
+        values = {n: getattr(step, n) for n in step.__slots__}
+        step = Step(**values | {"store_url": url, "uri": f"{url}/models/{step.key}"})
+    trace = tmp_path / "trace"
+    trace.mkdir()
+    monkeypatch.setenv("PREFECT_API_URL", server_url)
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    with environment_of(s3):
+        # This S3 server has no conditional writes: there, two that begin in the same instant may both get it.
+        waits = (0, 1.2 if kind == "s3" else 0)
+        runs = [context.Process(target=run_slow, args=(step, trace, start, wait)) for wait in waits]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join(90)
+        assert [run.exitcode for run in runs] == [0, 0]
+        (builder,) = [path.name for path in trace.iterdir() if not path.suffix]
+        assert {path.read_text() for path in trace.glob("*.version")} == {builder}
+        assert not [name for name in step.store.objects.entries("") if name.endswith(".lease")]
