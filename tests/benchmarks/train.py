@@ -167,7 +167,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=12, help="steps of a speed or ablation run")
     parser.add_argument("--seconds", type=float, default=30, help="training time of a quality run")
     parser.add_argument("--tokens", type=float, default=60_000, help="tokens of a run of equal tokens")
-    parser.add_argument("--eval-windows", type=int, default=256, help="held-out windows to measure on")
+    parser.add_argument("--eval-windows", type=int, default=128, help="held-out windows to measure on")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a seed of its own")
     parser.add_argument("--arms", nargs="*", help="only these arms, by name")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
