@@ -6,6 +6,7 @@ booleans, None, lists and string-keyed dictionaries of these.
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +130,11 @@ class PublishedModel(Record):
 
 def short_name(source: str) -> str:
     """The last two parts of a URL's path, or a file's name, without `.git` or `.bundle`."""
+    path = urlsplit(source).path if "://" in source else source.rpartition(":")[2]
     parts = [
         part
-        for part in source.removesuffix("/")
-        .removesuffix(".git")
-        .removesuffix(".bundle")
-        .replace(":", "/")
-        .split("/")
+        for part in path.removesuffix("/").removesuffix(".git").removesuffix(".bundle").split("/")
         if part
     ]
-    return "/".join(parts[-2:]) if "://" in source or "@" in source else parts[-1]
+    is_local = "://" not in source and "@" not in source
+    return "/".join(parts[-1:] if is_local else parts[-2:]) or source
