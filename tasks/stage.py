@@ -7,6 +7,7 @@ In the Prefect UI a reused stage still ends as `Cached`.
 
 import functools
 import logging
+import re
 import shutil
 import tempfile
 import time
@@ -23,9 +24,12 @@ from prefect.states import Completed
 from prefect.tasks import exponential_backoff
 
 from tasks.cancelling import note_cancellation
-from tasks.errors import DocsMlmError, NetworkError
+from tasks.errors import DocsMlmError, NetworkError, StoreError
 from tasks.records import Record
 from tasks.store import Manifest, Store
+
+_DISK_FULL = re.compile(r"No space left|Disk quota exceeded|File too large|os error (28|122|27)\b")
+"""What the system says, whichever library passes it on: not all of them keep the error's number."""
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Record)
@@ -66,11 +70,22 @@ class Step:
 
     @contextmanager
     def building(self) -> Iterator[Path]:
-        """A fresh scratch folder for the result, removed afterwards."""
+        """A fresh scratch folder for the result, removed afterwards.
+
+        Raises:
+            StoreError: there is no space left for it.
+        """
         self.scratch("building").mkdir(parents=True, exist_ok=True)
         name = tempfile.mkdtemp(dir=self.scratch("building"), prefix=f"{self.stage}-{self.key[:8]}-")
         try:
             yield Path(name)
+        except Exception as error:
+            if isinstance(error, DocsMlmError) or not _DISK_FULL.search(str(error)):
+                raise
+            raise StoreError(
+                f"no space left in the work folder {self.work_dir}: free some, or choose another with "
+                "--work-dir, then run again"
+            ) from error
         finally:
             shutil.rmtree(name, ignore_errors=True)
 
