@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint deployments/constraints.txt
 
-.PHONY: demo test lint bench server deploy worker automations constraints clean
+.PHONY: demo test lint bench soak server deploy worker automations constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/docs-mlm demo
@@ -23,6 +23,11 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m tests.benchmarks.train prepare $(BENCH)
 	$(BIN)/python -m tests.benchmarks.train speed --steps 8 $(BENCH)
 	$(BIN)/python -m tests.benchmarks.train quality --seconds 20 --rounds 1 $(BENCH)
+
+# Kill runs at random moments and compare what comes out: about ten minutes. KILLS=5 for a short look.
+soak: KILLS ?= 56
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak --kills $(KILLS) --results tests/benchmarks/results/soak.md
 
 $(VENV)/.installed: pyproject.toml deployments/constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
