@@ -66,7 +66,7 @@ SETTINGS = {
         }
     },
     "train": {
-        "max_steps": 200,
+        "max_steps": 60,
         "per_device_train_batch_size": 8,
         "precision": "fp32",
         "save_steps": 5,
