@@ -50,7 +50,7 @@ def test_words_of_a_transfer_tell_whose_fault_it_was(printed: str, kind: type[Do
 
 def test_a_local_command_never_blames_the_network() -> None:
     """A missing file in the clone is no missing repository; a full disk is a full disk."""
-    told = error_of("fatal: /work/x: No such file or directory", command="ls-tree", status=128, place="x")
+    told = error_of("fatal: /clone/x: No such file or directory", command="ls-tree", status=128, place="x")
     assert type(told) is BrokenCloneError
     full = error_of("fatal: No space left on device", command="ls-tree", status=128, place="x")
     assert type(full) is UserError
