@@ -44,6 +44,7 @@ def test_every_path_exists():
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.timeout(900)
 def test_the_demo_goes_the_whole_way_and_then_reuses_it(tmp_path):
     """`docs-mlm demo` ends with a model, filled masks and what to type next; again, it reuses every stage."""
     command = Path(sys.executable).with_name("docs-mlm")
@@ -57,7 +58,7 @@ def test_the_demo_goes_the_whole_way_and_then_reuses_it(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=280,
+            timeout=400,
         )
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
