@@ -275,7 +275,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("docs_mlm").addHandler(logging.StreamHandler(sys.stderr))
     parser, subparsers, sources = build_parser()
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -293,6 +292,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _exit_code(command: Callable[[], None]) -> int:
+    log, handler = logging.getLogger("docs_mlm"), logging.StreamHandler(sys.stderr)
+    log.addHandler(handler)
     try:
         with stoppable():
             command()
@@ -302,6 +303,8 @@ def _exit_code(command: Callable[[], None]) -> int:
     except KeyboardInterrupt as stop:
         sys.stderr.write("stopped; run the same command again to go on from the newest checkpoint\n")
         return exit_code_of(stop)
+    finally:
+        log.removeHandler(handler)
     return 0
 
 
