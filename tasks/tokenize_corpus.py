@@ -7,6 +7,7 @@ A window never spans two documents.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def boundary_scores(text: str, starts: Ints, ends: Ints) -> Ints:
     return np.where(crossed > 1, PARAGRAPH, scores).astype(np.int64)
 
 
-def cut_windows(scores: Ints, room: int) -> list[tuple[int, int]]:
+def cut_windows(scores: Ints, room: int) -> Ints:
     """Cut a document's tokens into windows of at most `room`, nothing dropped, at the best boundaries.
 
     Each cut is the best-scored place between three quarters of an even share and a full window; of
@@ -60,6 +61,9 @@ def cut_windows(scores: Ints, room: int) -> list[tuple[int, int]]:
     Args:
         scores: (tokens,) `boundary_scores` of the document.
         room: most tokens in a window, special tokens not counted.
+
+    Returns:
+        (windows, 2) where each starts and ends.
     """
     windows: list[tuple[int, int]] = []
     start, total = 0, len(scores)
@@ -76,7 +80,7 @@ def cut_windows(scores: Ints, room: int) -> list[tuple[int, int]]:
         start = cut
     if total > start:
         windows.append((start, total))
-    return windows
+    return np.array(windows, np.int64).reshape(-1, 2)
 
 
 def alphabet_of(texts: Iterable[str], normalizer: Any, limit: int = 1000) -> list[str]:
@@ -123,6 +127,19 @@ def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
     return ids[:first], ids[last:]
 
 
+@dataclass(frozen=True, slots=True)
+class Tokenized:
+    """A document's tokens."""
+
+    index: int
+    """Its place in the split."""
+    ids: npt.NDArray[np.int32]
+    code: npt.NDArray[np.bool_]
+    """Which tokens are code."""
+    levels: Levels
+    """What begins at each token (see `tasks.boundaries`)."""
+
+
 class WindowTable:
     """Windows of one split, gathered as Arrow columns without a Python object per token."""
 
@@ -132,29 +149,45 @@ class WindowTable:
         self.tokens = 0
         self.windows = 0
 
-    def add(self, pieces: list[tuple[int, npt.NDArray[np.int32], npt.NDArray[np.bool_], Levels]]) -> None:
-        """Add windows, each as (document's index, token ids, which of them are code, what begins there)."""
-        if not pieces:
+    def add(self, documents: list[Tokenized], cuts: list[Ints]) -> None:
+        """Add the windows of some documents.
+
+        Args:
+            cuts: for each document, (windows, 2) where each of its windows starts and ends.
+        """
+        windows = np.concatenate([cut for cut in cuts if len(cut)] or [np.zeros((0, 2), np.int64)])
+        if not len(windows):
             return
         before, after = len(self._prefix), len(self._suffix)
-        ids = [np.concatenate((self._prefix, window, self._suffix)) for _, window, _, _ in pieces]
-        code = [np.pad(flags, (before, after)) for _, _, flags, _ in pieces]
-        levels = [
-            np.pad(begins, (before, after), constant_values=boundaries.WORD) for _, _, _, begins in pieces
-        ]
-        bounds = pa.array(np.concatenate(([0], np.cumsum([len(window) for window in ids]))), pa.int32())
-        self._tables.append(
-            pa.table(
-                {
-                    "input_ids": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(ids))),
-                    "code": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(code), pa.bool_())),
-                    "boundaries": pa.ListArray.from_arrays(bounds, pa.array(np.concatenate(levels))),
-                    "document": pa.array([document for document, _, _, _ in pieces], pa.int32()),
-                }
-            )
+        lengths = np.diff(windows)[:, 0]
+        bounds = np.concatenate(([0], np.cumsum(lengths + before + after)))
+        # Where each token of the text lands among those of the windows.
+        places = np.arange(lengths.sum()) + np.repeat(
+            bounds[:-1] + before - np.cumsum(lengths) + lengths, lengths
         )
-        self.windows += len(pieces)
-        self.tokens += sum(len(window) for _, window, _, _ in pieces)
+        # A document's windows follow one another from its first token on.
+        taken = [slice(0, int(cut[-1, 1]) if len(cut) else 0) for cut in cuts]
+
+        def spread(parts: Iterable[npt.NDArray[Any]], filler: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            filler[places] = np.concatenate([part[some] for part, some in zip(parts, taken, strict=True)])
+            return filler
+
+        ids = np.empty(bounds[-1], np.int32)
+        ids[bounds[:-1, None] + np.arange(before)] = self._prefix
+        ids[bounds[1:, None] + np.arange(-after, 0)] = self._suffix
+        columns = {
+            "input_ids": spread((one.ids for one in documents), ids),
+            "code": spread((one.code for one in documents), np.zeros(bounds[-1], np.bool_)),
+            "boundaries": spread(
+                (one.levels for one in documents), np.full(bounds[-1], boundaries.WORD, np.uint8)
+            ),
+        }
+        offsets = pa.array(bounds, pa.int32())
+        lists = {name: pa.ListArray.from_arrays(offsets, pa.array(flat)) for name, flat in columns.items()}
+        document = np.repeat([one.index for one in documents], [len(cut) for cut in cuts])
+        self._tables.append(pa.table(lists | {"document": pa.array(document, pa.int32())}))
+        self.windows += len(windows)
+        self.tokens += int(lengths.sum())
 
     def dataset(self, fingerprint: str) -> Any:
         """The windows as a Hugging Face dataset."""
@@ -187,7 +220,7 @@ def tokenize_split(
     for first in range(0, len(documents), BATCH):
         batch = documents[first : first + BATCH]
         encodings = backend.encode_batch(batch["text"], add_special_tokens=False)
-        pieces = []
+        rows, cuts = [], []
         for index, (text, spans, encoding) in enumerate(
             zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
         ):
@@ -196,12 +229,12 @@ def tokenize_split(
             flags = code_flags(spans, offsets[:, 0])
             levels = boundary_levels(encoding.word_ids, offsets[:, 0], sentence_starts(text, spans))
             total += len(ids)
+            rows.append(Tokenized(index, ids, flags, levels))
             if settings.mode == "truncate":
-                cuts = [(0, min(room, len(ids)))] if len(ids) else []
+                cuts.append(cut_windows(np.zeros(min(room, len(ids)), np.int64), room))
             else:
-                cuts = cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room)
-            pieces += [(index, ids[a:b], flags[a:b], levels[a:b]) for a, b in cuts]
-        table.add(pieces)
+                cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
+        table.add(rows, cuts)
         done = min(first + BATCH, len(documents))
         log.info("Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows)
     backend.encode_special_tokens = False
