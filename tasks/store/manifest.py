@@ -48,7 +48,7 @@ class Manifest:
         """The manifest in `raw`.
 
         Raises:
-            IntegrityError: it is torn, altered, or names a file outside its folder.
+            IntegrityError: it is torn, altered, or names a file outside its folder or a key that is no name.
         """
         try:
             body = json.loads(raw)
@@ -61,6 +61,10 @@ class Manifest:
         records = manifest.ancestors if isinstance(manifest.ancestors, dict) else {"": None}
         if not all(isinstance(record, dict) for record in (manifest.record, *records.values())):
             raise IntegrityError("the manifest holds records of another form")
+        # Keys become the names of folders on this machine too: `/home/me` would be one of those.
+        keys = [record["key"] for record in (manifest.record, *records.values()) if "key" in record]
+        if not all(_is_inside(key) for key in (manifest.stage, manifest.key, *keys)):
+            raise IntegrityError("the manifest holds a key that is no name")
         for entry in manifest.files:
             if not _is_inside(entry.name):
                 raise IntegrityError(f"the manifest names a file outside its folder: {entry.name!r}")

@@ -1,13 +1,14 @@
 """Committing, finding and fetching folders, on files and on a real S3 server."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import IntegrityError, StoreError, UserError
-from tasks.store import MANIFEST, Manifest, Store
+from tasks.store import MANIFEST, Manifest, Store, stored_files
 from tests.s3_server import S3Server
 from tests.tasks.store.conftest import contents, manifest_for, place
 
@@ -90,6 +91,25 @@ def test_a_manifest_of_another_place_does_not_count(store: Store, server: S3Serv
             store.inspect(store.uri(*other.split("/")))
         place(store, server, other).rename(place(store, server, "corpus/k1"))
     assert store.manifest(store.uri("corpus", "k1")) is not None
+
+
+@pytest.mark.parametrize("where", ["key", "record", "ancestor"])
+def test_a_forged_key_touches_no_folder_of_this_machine(tmp_path: Path, folder: Path, where: str) -> None:
+    """A key in a forged manifest that is a path of this machine gets nothing fetched over that folder."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.txt").write_text("irreplaceable")
+    store = Store(str(tmp_path / "store"))
+    key = str(precious) if where == "key" else "k1"
+    record = {"uri": "x", "key": str(precious) if where == "record" else key}
+    ancestors = {"documents": {"uri": "x", "key": str(precious)}} if where == "ancestor" else {}
+    forged = Manifest(stage="corpus", key=key, record=record, ancestors=ancestors, files=stored_files(folder))
+    place = shutil.copytree(folder, tmp_path / "store" / "corpus" / key.lstrip("/"))
+    (place / MANIFEST).write_bytes(forged.dump())
+    with pytest.raises(StoreError):
+        store.fetch(store.uri("corpus", key), precious)
+    assert contents(precious) == {"thesis.txt": b"irreplaceable"}
+    assert store.manifest(store.uri("corpus", key)) is None
 
 
 def test_two_commits_at_once_never_mix(store: Store, tmp_path: Path) -> None:

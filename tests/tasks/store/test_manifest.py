@@ -77,6 +77,14 @@ def test_names_outside_the_folder_are_refused(name: Any) -> None:
         {"ancestors": {"documents": "k0"}},
         {"ancestors": ["documents"]},
         {"surprise": 1},
+        {"key": "/home/me"},
+        {"key": "../k1"},
+        {"key": 7},
+        {"stage": ""},
+        {"record": {"key": "/home/me"}},
+        {"record": {"key": ["k1"]}},
+        {"ancestors": {"documents": {"key": "/home/me"}}},
+        {"ancestors": {"documents": {"key": "a/../../.."}}},
     ],
 )
 def test_other_forms_are_refused(changes: dict[str, Any]) -> None:
