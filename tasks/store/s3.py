@@ -146,7 +146,8 @@ class S3Objects:
             elif sent and not paused:
                 # Another run put its bytes over ours: one of the two must stay away for long enough.
                 clashes, paused = clashes + 1, True
-                time.sleep(random.uniform(0, spent * 2 ** min(clashes, 4)))
+                # On a busy machine the other's upload may take many times as long as ours, so a little more.
+                time.sleep(random.uniform(0, (spent + 0.25) * 2 ** min(clashes, 4)))
             else:
                 began = time.monotonic()
                 each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
@@ -207,7 +208,8 @@ class S3Objects:
                 # The answer to an earlier attempt was lost, or the upload was: the next listing tells.
                 return ""
             except BaseException:
-                # Best effort: the store may be away, and sweep finds what stays.
+                # Whatever it was, Ctrl-C too: parts of an upload that nobody ends cost money. Best effort,
+                # for the store may be away, and sweep finds what stays.
                 threading.Thread(target=self._abort, args=(key, upload), daemon=True).start()
                 raise
         return str(answer["ETag"]).strip('"')

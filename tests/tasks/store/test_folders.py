@@ -112,8 +112,14 @@ def test_a_forged_key_touches_no_folder_of_this_machine(tmp_path: Path, folder: 
     assert store.manifest(store.uri("corpus", key)) is None
 
 
-def test_two_commits_at_once_never_mix(store: Store, tmp_path: Path) -> None:
+def test_two_commits_at_once_never_mix(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs that commit different bytes under one key leave one of the two, whole; both see that one."""
+
+    def uniform(low: float, high: float) -> float:
+        # Of two that drew alike, neither would get on: here the first never waits, the other all its time.
+        return low if threading.current_thread().name == "a" else high
+
+    monkeypatch.setattr("tasks.store.s3.random.uniform", uniform)
     for round_ in range(5):
         uri = store.uri("corpus", f"k{round_}")
         written: list[Manifest] = []
@@ -125,7 +131,7 @@ def test_two_commits_at_once_never_mix(store: Store, tmp_path: Path) -> None:
                 (made / f"f{i}").write_bytes(name.encode() * 1000 + os.urandom(1000))
             to.append(store.commit(made, uri, manifest_for(key)))
 
-        runs = [threading.Thread(target=commit, args=(name,)) for name in ("a", "b")]
+        runs = [threading.Thread(target=commit, name=name, args=(name,)) for name in ("a", "b")]
         for run in runs:
             run.start()
         for run in runs:

@@ -1,11 +1,12 @@
 """What is special to S3: two writers without a rename, parts, and unfinished uploads."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from tasks.errors import StoreError
+from tasks.errors import NetworkError, StoreError
 from tasks.store import Store, stored_files, sweep
 from tasks.store.s3 import _request
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
@@ -68,8 +69,11 @@ def test_a_file_put_over_a_committed_one_is_seen_by_its_writer(
     assert stored_files(copy) == stands.files
 
 
-def test_a_store_that_does_not_keep_its_files(proxy: FaultProxy, server: S3Server, folder: Path) -> None:
+def test_a_store_that_does_not_keep_its_files(
+    proxy: FaultProxy, server: S3Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A commit to a place where its files keep changing ends with an error and without a manifest."""
+    monkeypatch.setattr("tasks.store.s3.random.uniform", lambda low, high: low)
     store = Store(proxy.url("unsteady"), patience=5)
     uri = store.uri("corpus", "k1")
     stored = server.root / "docs" / "unsteady" / "corpus" / "k1" / "config.json"
@@ -93,6 +97,19 @@ def test_unfinished_uploads_are_swept(behind_proxy: Store) -> None:
     (found,) = sweep(behind_proxy, older_than=0)
     assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", "k1", "weights.bin"))
     assert sweep(behind_proxy, older_than=0) == []
+
+
+def test_an_upload_that_fails_is_given_up(behind_proxy: Store, proxy: FaultProxy, folder: Path) -> None:
+    """The parts of a large file whose upload failed are deleted, so that they cost nothing."""
+    proxy.fault = lambda request: "500" if "partNumber=2" in request.target else None
+    with pytest.raises(NetworkError):
+        behind_proxy.commit(folder, behind_proxy.uri("corpus", "k1"), manifest_for())
+    end = time.monotonic() + 60
+    while not any(request.method == "DELETE" for request in proxy.requests) and time.monotonic() < end:
+        time.sleep(0.05)
+    while any(found.kind == "upload" for found in sweep(behind_proxy, older_than=0, remove=False)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_file_sent_whole_is_read_in_parts(behind_proxy: Store, folder: Path, tmp_path: Path) -> None:
