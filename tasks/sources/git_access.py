@@ -111,14 +111,11 @@ def _token(settings: SourceSettings) -> str | None:
 def _environment(config: dict[str, str], *, protocols: str) -> dict[str, str]:
     config = {
         "core.hooksPath": os.devnull,
-        "core.fsmonitor": "false",
-        "core.attributesFile": os.devnull,
         "protocol.version": "2",
         "gc.auto": "0",
         "maintenance.auto": "false",
         "fetch.fsckObjects": "true",
         "fetch.unpackLimit": "1",
-        "fetch.recurseSubmodules": "false",
         "advice.detachedHead": "false",
         **{f"fetch.fsck.{name}": "ignore" for name in _TOLERATED.split()},
         **config,
@@ -136,7 +133,6 @@ def _environment(config: dict[str, str], *, protocols: str) -> dict[str, str]:
         "GIT_ASKPASS": "",
         "SSH_ASKPASS": "",
         "GCM_INTERACTIVE": "never",
-        "GIT_ATTR_NOSYSTEM": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",

@@ -201,8 +201,14 @@ def test_a_password_opens_a_private_repository_and_stays_secret(
     caplog: pytest.LogCaptureFixture,
     way: str,
 ) -> None:
-    """The right secret is used, and is in no file, record, log line or name, nor its encodings."""
+    """The right secret is used, and is in no file, record, log line or name, nor its encodings.
+
+    Git would tell a helper of the user's own what worked, for it to keep: none is told.
+    """
     caplog.set_level(logging.DEBUG)
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[credential]\nhelper = "!f() {{ cat >> {tmp_path}/told; }}; f"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     make_repository(server.root / "docs.git", DOCS)
     server.user, server.password = "someone", SECRET
     url = server.url("docs.git")
@@ -220,12 +226,18 @@ def test_a_password_opens_a_private_repository_and_stays_secret(
     for form in (SECRET, quote(SECRET, safe=""), basic):
         assert form not in said
         assert form.encode() not in kept
+    assert not (tmp_path / "told").exists()
 
 
 def test_a_wrong_or_missing_password_is_a_users_mistake(
-    server: GitServer, clone: Clone, monkeypatch: pytest.MonkeyPatch
+    server: GitServer, clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing asks for a password; the message says where to put one, and never has the wrong one in it."""
+    asker = tmp_path / "askpass"
+    asker.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    asker.chmod(0o755)
+    monkeypatch.setenv("GIT_ASKPASS", str(asker))
+    monkeypatch.setenv("SSH_ASKPASS", str(asker))
     make_repository(server.root / "docs.git", DOCS)
     server.user, server.password = "someone", "right"
     with pytest.raises(UserError, match="GIT_TOKEN") as missing:
@@ -238,6 +250,7 @@ def test_a_wrong_or_missing_password_is_a_users_mistake(
         while error is not None:
             assert SECRET not in f"{error!r}{error.__notes__ if hasattr(error, '__notes__') else ''}"
             error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_redirect_does_not_take_the_password_along(
@@ -276,12 +289,48 @@ def test_no_hook_or_template_of_the_user_runs(
     for name in ("reference-transaction", "post-checkout", "pre-auto-gc"):
         (template / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
         (template / name).chmod(0o755)
+    (template.parent / "from-template").touch()
     config = tmp_path / "gitconfig"
     config.write_text(f"[init]\ntemplateDir={template.parent}\n[core]\nhooksPath={template}\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     make_repository(server.root / "docs.git", DOCS)
     clone(url=server.url("docs.git"))
     assert not (tmp_path / "ran").exists()
+    assert not list((tmp_path / "work").rglob("from-template"))
+
+
+def test_nothing_that_a_checkout_brings_along_runs(clone: Clone, tmp_path: Path) -> None:
+    """Hooks, filters, monitors and submodules of a checkout, in tree or configuration, do nothing."""
+    attributes = "*.md filter=evil diff=evil merge=evil\n"
+    modules = f'[submodule "evil"]\npath = evil\nurl = ext::sh -c touch% {tmp_path}/ran\n'
+    make_repository(
+        tmp_path / "docs.git", {"a.md": "one", ".gitattributes": attributes, ".gitmodules": modules}
+    )
+    git(tmp_path, "clone", "--quiet", "docs.git", "work-tree")
+    checkout, evil = tmp_path / "work-tree", f"touch {tmp_path}/ran; cat"
+    settings = (
+        *("filter.evil.smudge", "filter.evil.clean", "filter.evil.process", "diff.evil.textconv"),
+        *("diff.evil.command", "core.fsmonitor", "core.pager", "core.sshCommand", "core.askPass"),
+        *("core.alternateRefsCommand", "credential.helper", "uploadpack.packObjectsHook"),
+    )
+    for name in settings:
+        git(checkout, "config", name, evil)
+    for name in ("post-checkout", "reference-transaction", "pre-auto-gc", "post-index-change"):
+        (checkout / ".git" / "hooks" / name).write_text(f"#!/bin/sh\n{evil}\n")
+        (checkout / ".git" / "hooks" / name).chmod(0o755)
+    for source in ({"checkout": checkout}, {"url": str(checkout)}):
+        assert [row["content"] for row in clone(**source)[1]] == [b"one"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_replaced_object_does_not_count(server: GitServer, clone: Clone, tmp_path: Path) -> None:
+    """A checkout that swaps a commit for another by `git replace` gives the files of the one it names."""
+    commit = make_repository(server.root / "docs.git", {"a.md": "one"})
+    other = make_repository(server.root / "other.git", {"a.md": "another"})
+    git(server.root / "docs.git", "fetch", "--quiet", "../other.git", "main")
+    git(server.root / "docs.git", "replace", commit, other)
+    record, rows = clone(checkout=server.root / "docs.git")
+    assert (record.commit_sha, rows[0]["content"]) == (commit, b"one")
 
 
 def test_a_full_disk_is_explained(clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,15 @@
 """Reading trees that were made to harm."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from tasks.clone_docs.git_tree import read_blobs
 from tasks.errors import UserError
+from tasks.sources.git_access import local_access
+from tasks.sources.git_command import GitRepository
+from tasks.sources.git_errors import BrokenCloneError
 from tests.git_server import GitServer, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone, Rows
 
@@ -104,6 +109,29 @@ def test_a_huge_blob_is_not_kept(server: GitServer, clone: Clone, repository: Pa
     assert _rows(rows) == [("a.md", None, "too_large"), ("b.md", b"text", None)]
     assert rows[0]["size"] == 30_000_000
     assert record.bytes_read == 4
+
+
+def test_a_huge_blob_takes_no_memory(repository: Path) -> None:
+    """Of a file above the limit no more than a block is in memory at a time, however large it is."""
+    huge = _blob(repository, bytes(30_000_000))
+    git_ = GitRepository(access=local_access(), git_dir=repository)
+    tracemalloc.start()
+    try:
+        assert list(read_blobs(git_, [huge], 1_000_000)) == [(30_000_000, None)]
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_bytes_that_are_not_those_of_their_name_are_refused(repository: Path) -> None:
+    """A file whose stored bytes are whole, but another file's, is a broken clone and no document."""
+    ours, theirs = _blob(repository, b"ours"), _blob(repository, b"theirs")
+    place, other = (repository / "objects" / sha[:2] / sha[2:] for sha in (ours, theirs))
+    place.chmod(0o644)
+    place.write_bytes(other.read_bytes())
+    git_ = GitRepository(access=local_access(), git_dir=repository)
+    with pytest.raises(BrokenCloneError, match="holds other bytes"):
+        list(read_blobs(git_, [ours], 1_000))
 
 
 def test_one_blob_under_many_names_is_each_document(

@@ -1,13 +1,16 @@
 """What Git's commands are given to work with."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tasks.errors import NetworkError, UserError
 from tasks.settings import SourceSettings
 from tasks.sources.git_access import GitAccess, local_access, remote_access
-from tasks.sources.git_command import GitRepository
+from tasks.sources.git_command import LONGEST_LINE, GitRepository, _lines
 from tasks.sources.git_urls import parse_address
 
 ADDRESS = parse_address("https://example.com/a")
@@ -63,6 +66,32 @@ def test_nothing_is_fetched_for_a_local_repository() -> None:
     """Access to the disk alone allows no transport."""
     with pytest.raises(UserError, match="not allowed"):
         _git(local_access(), "ls-remote", "https://example.com/a")
+
+
+def test_a_server_is_reached_by_the_allowed_transports_alone(tmp_path: Path) -> None:
+    """An address that got past the first check makes Git run no helper and read no local path."""
+    access = remote_access(ADDRESS, SourceSettings())
+    for url in (f"ext::touch {tmp_path}/ran", f"file://{tmp_path}", "fd::17"):
+        with pytest.raises(UserError, match="transport that is not allowed"):
+            _git(access, "ls-remote", url)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_ssh_has_nobody_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSH gets no program of the user's that would open a window and wait for a password."""
+    monkeypatch.setenv("SSH_ASKPASS", "/usr/bin/ask")
+    monkeypatch.setenv("GIT_SSH_COMMAND", f'echo "[$SSH_ASKPASS]" > {tmp_path}/seen; false')
+    access = remote_access(parse_address("git@example.com:a/b.git"), SourceSettings())
+    with pytest.raises(NetworkError):
+        _git(access, "ls-remote", "git@example.com:a/b.git")
+    assert (tmp_path / "seen").read_text() == "[]\n"
+
+
+def test_a_line_without_end_is_cut() -> None:
+    """Of a line that a server never ends only its end is kept, so that it cannot fill the memory."""
+    script = "import os\nfor _ in range(200): os.write(2, b'x' * 10_000)"
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) as process:
+        assert [len(line) for line in _lines(process)] == [LONGEST_LINE]  # type: ignore[arg-type]
 
 
 def test_an_ssh_host_that_is_not_there_is_a_network_fault() -> None:

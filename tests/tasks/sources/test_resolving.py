@@ -179,12 +179,15 @@ def test_the_caller_s_git_environment_does_not_count(
     server: GitServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GIT_DIR and its like, as a hook sets them, do not lead to another repository."""
-    make_repository(tmp_path / "other.git", {"a.md": "other"})
+    other = make_repository(tmp_path / "other.git", {"a.md": "other"})
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other.git"))
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "other.git" / "objects"))
+    monkeypatch.setenv("GIT_ALTERNATE_OBJECT_DIRECTORIES", str(tmp_path / "other.git" / "objects"))
     main = _commit(server, "main")
     assert resolve_source(SourceSettings(checkout=server.root / "docs.git")).commit_sha == main
     assert resolve_source(SourceSettings(url=server.url("docs.git"))).commit_sha == main
+    with pytest.raises(UserError, match="is not in the checkout"):
+        resolve_source(SourceSettings(checkout=server.root / "docs.git", ref=other))
 
 
 def test_folders_and_files_are_pinned_by_content(tmp_path: Path) -> None:
