@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -356,7 +357,10 @@ def test_a_broken_line_is_a_network_fault(server: GitServer, clone: Clone) -> No
 def test_a_transfer_that_stands_still_ends(
     server: GitServer, clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that takes a request and never answers is a network fault, over the web and in general."""
+    """A server that takes a request and never answers is a network fault, over the web and in general.
+
+    Nothing of Git goes on waiting for it then.
+    """
     make_repository(server.root / "docs.git", DOCS)
     source = resolve_source(SourceSettings(url=server.url("docs.git")))
     server.stall = True
@@ -367,6 +371,16 @@ def test_a_transfer_that_stands_still_ends(
     monkeypatch.setattr("tasks.sources.git_command.SILENCE_SECONDS", 1)
     with pytest.raises(NetworkError, match="stood still for 1 s"):
         clone(source, url=server.url("docs.git"))
+    assert not _asking(server)
+
+
+def _asking(server: GitServer) -> list[bytes]:
+    """The command lines of all processes that were told the server's address."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += [line for line in (entry.read_bytes(),) if f"127.0.0.1:{server.port}/".encode() in line]
+    return found
 
 
 @pytest.mark.skipif(not BUNDLE.is_file(), reason="no documentation repository beside the project")
