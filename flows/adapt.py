@@ -6,10 +6,12 @@ from pathlib import Path
 from prefect import flow
 
 from tasks.cache_dataset import cache_dataset, export_texts
+from tasks.check_secrets import check_secrets
 from tasks.clone_docs import clone_docs
 from tasks.filter_markdown import filter_markdown
 from tasks.publish_model import Lineage, Origin, publish_model
-from tasks.resolve_plan import resolve_plan
+from tasks.records import Corpus, DocsSnapshot
+from tasks.resolve_plan import Plan, resolve_plan
 from tasks.settings import (
     FilterSettings,
     ModelSettings,
@@ -44,6 +46,7 @@ def adapt(
             endpoint of S3 come from the worker's environment (AWS_*).
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
     """
+    check_secrets(source, store)
     settings = Settings(
         source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,
@@ -51,11 +54,16 @@ def adapt(
     plan = resolve_plan(settings)
     snapshot = clone_docs(plan["documents"], plan.source, source)
     corpus = filter_markdown(plan["corpus"], snapshot, filter)
+    return learn(plan, snapshot, corpus, settings)
+
+
+def learn(plan: Plan, snapshot: DocsSnapshot, corpus: Corpus, settings: Settings) -> RunSummary:
+    """From the corpus to the published model: the stages that any number of sources have in common."""
     dataset = cache_dataset(plan["dataset"], corpus)
-    if publish.export_texts is not None:
-        export_texts(plan["dataset"], dataset, publish.export_texts)
-    tokenized = tokenize_corpus(plan["tokenized"], dataset, plan.base, tokenize)
-    trained = train_model(plan["training"], tokenized, plan.base, train)
+    if settings.publish.export_texts is not None:
+        export_texts(plan["dataset"], dataset, settings.publish.export_texts)
+    tokenized = tokenize_corpus(plan["tokenized"], dataset, plan.base, settings.tokenize)
+    trained = train_model(plan["training"], tokenized, plan.base, settings.train)
     lineage = Lineage(snapshot=snapshot, corpus=corpus, dataset=dataset, tokenized=tokenized, trained=trained)
     published = publish_model(plan["models"], lineage, Origin(base=plan.base, settings=settings))
     return summarise_run(plan, lineage, published)

@@ -1,13 +1,27 @@
-"""Several documentation repositories: one adaptation each, and one's failure does not sink the others."""
+"""Several documentation repositories: a model of each, or one of all; one's failure sinks no other."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from prefect import flow
 from pydantic import Field
 
-from flows.adapt import DEFAULTS, adapt
-from tasks.run_each import Outcome, run_each, source_label
+from flows.adapt import DEFAULTS, adapt, learn
+from tasks.check_secrets import check_store_keys
+from tasks.clone_docs import clone_docs
+from tasks.clone_docs.joining import join_snapshots
+from tasks.filter_markdown import filter_markdown
+from tasks.filter_markdown.joining import join_corpora
+from tasks.resolve_joint_plan import Part, pin_sources, resolve_joint_plan
+from tasks.run_each import (
+    Outcome,
+    all_outcomes,
+    check_outcomes,
+    run_each,
+    show_outcomes,
+    source_label,
+    without_failed,
+)
 from tasks.settings import (
     FilterSettings,
     ModelSettings,
@@ -22,6 +36,7 @@ from tasks.settings import (
 @flow(name="docs-mlm-several", persist_result=False)
 def adapt_many(
     sources: Annotated[list[SourceSettings], Field(min_length=1)],
+    corpus: Literal["each", "joint"] = "each",
     filter: FilterSettings = DEFAULTS.filter,
     tokenize: TokenizeSettings = DEFAULTS.tokenize,
     model: ModelSettings = DEFAULTS.model,
@@ -31,20 +46,54 @@ def adapt_many(
     work_dir: Path = DEFAULTS.work_dir,
     at_once: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> list[Outcome]:
-    """Adapt one model to each of several documentation repositories.
+    """Adapt a model to each of several documentation repositories, or one model to all of them.
 
     Args:
         sources: One or more sources, each as a single run takes it.
+        corpus: each: a model of every source; joint: one model of all sources' documents together.
         store: Where every result is kept: a folder, file:///… or s3://bucket/prefix. The keys and the
             endpoint of S3 come from the worker's environment (AWS_*).
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
-        at_once: Runs at the same time, each a process of its own on the worker's machine.
+        at_once: Sources that are worked on at the same time, each in a process of its own on the worker's
+            machine. A joint corpus is then trained on in one.
     """
-    runs = {}
-    for number, source in enumerate(sources, 1):
-        settings = Settings(
-            source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
-            store=store, work_dir=work_dir,
-        )  # fmt: skip
-        runs[f"{number}. {source_label(source)}"] = settings.as_parameters()
-    return run_each(adapt, runs, at_once=at_once)
+    check_store_keys(store)
+    settings = Settings(
+        filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
+        store=store, work_dir=work_dir,
+    )  # fmt: skip
+    labelled = {f"{number}. {source_label(source)}": source for number, source in enumerate(sources, 1)}
+    return (adapt_jointly if corpus == "joint" else adapt_each)(labelled, settings, at_once)
+
+
+def adapt_each(sources: dict[str, SourceSettings], settings: Settings, at_once: int) -> list[Outcome]:
+    """A model of each source."""
+    runs = {name: settings.as_parameters() | {"source": source} for name, source in sources.items()}
+    outcomes = run_each(adapt, runs, at_once=at_once)
+    show_outcomes(outcomes)
+    check_outcomes(outcomes)
+    return outcomes
+
+
+def adapt_jointly(sources: dict[str, SourceSettings], settings: Settings, at_once: int) -> list[Outcome]:
+    """One model of all sources, or of those that can be had."""
+    pinned, ended = pin_sources(sources)
+    plan = resolve_joint_plan(settings, without_failed(pinned, ended))
+    if runs := {label: {"part": part, "filter": settings.filter} for label, part in plan.missing().items()}:
+        ended += run_each(prepare, runs, at_once=at_once)
+        if len(left := without_failed(pinned, ended)) < len(pinned):
+            plan = resolve_joint_plan(settings, left)
+    outcomes = all_outcomes(sources, ended)
+    show_outcomes(outcomes)
+    snapshot = join_snapshots(plan["documents"], plan.own_steps("documents"))
+    corpus = join_corpora(plan["corpus"], snapshot, plan.own_steps("corpus"), settings.filter)
+    summary = learn(plan, snapshot, corpus, settings)
+    check_outcomes(outcomes, made=f", and {summary.model['uri']} is made of the others")
+    return outcomes
+
+
+@flow(name="docs-mlm-source", flow_run_name="{part.run_name}", persist_result=False)
+def prepare(part: Part, filter: FilterSettings) -> None:
+    """Clone and filter one source of a joint corpus."""
+    snapshot = clone_docs(part.documents, part.pinned.source, part.pinned.settings)
+    filter_markdown(part.corpus, snapshot, filter)

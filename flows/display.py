@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.published import Version
-from tasks.records import short_name
+from tasks.records import short_commit, short_name
 from tasks.resolve_plan import Plan
 from tasks.store import FolderReport, Leftover
 from tasks.summarise_run import RunSummary
@@ -122,8 +122,8 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
     table = _table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
     for v in versions:
         figures = [_number(v.loss_before), _number(v.loss_after), _number(v.accuracy)]
-        commit = v.commit_sha.removeprefix("sha256:")[:8]
-        table.add_row(v.version, short_name(v.source), commit, f"{v.documents:,}", f"{v.steps:,}", *figures)
+        source = (short_name(v.source), short_commit(v.commit_sha))
+        table.add_row(v.version, *source, f"{v.documents:,}", f"{v.steps:,}", *figures)
     OUT.print(table)
     OUT.print(f"Newest: {versions[-1].uri}")
 

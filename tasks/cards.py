@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from tasks.loss_curve import loss_curve
 from tasks.published import Version
-from tasks.records import Corpus, TrainedModel, short_name
+from tasks.records import Corpus, TrainedModel, short_commit, short_name
 from tasks.stage import Step
 
 _SAMPLES = 5
@@ -102,7 +102,7 @@ def versions_table(versions: Sequence[Version], last: int = 10) -> str:
     rows = [
         f"| {_loss(v.loss_before)} | {_loss(v.loss_after)} "
         f"| {'–' if v.accuracy is None else format(v.accuracy, '.1%')} | {v.steps:,} | {v.documents:,} "
-        f"| {text(short_name(v.source))}@{v.commit_sha.removeprefix('sha256:')[:8]} | `{v.version}` |"
+        f"| {text(short_name(v.source))}@{short_commit(v.commit_sha)} | `{v.version}` |"
         for v in reversed(versions[-last:])
     ]
     head = "| loss before | after | accuracy | steps | documents | source | version |"

@@ -35,11 +35,18 @@ class Lineage:
     tokenized: TokenizedDataset
     trained: TrainedModel
 
+    def sources(self) -> list[dict[str, Any]]:
+        """Where the documents are from: of each source `source`, `commit_sha` and `licenses`."""
+        wanted = ("source", "commit_sha", "licenses")
+        parts = self.snapshot.parts or [self.snapshot.as_json()]
+        return [{name: part[name] for name in wanted} for part in parts]
+
     def figures(self) -> dict[str, Any]:
         """The run's figures, as `docs-mlm run --json` and `summary.json` give them."""
         return {
             "commit_sha": self.snapshot.commit_sha,
             "source": self.snapshot.source,
+            "sources": self.sources(),
             "documents": {
                 "found": self.corpus.found,
                 "kept": self.corpus.kept,
@@ -72,12 +79,13 @@ class Origin:
     def model_name(self, source: str) -> str:
         """The chosen name, or one made of the base model's and the repository's."""
         base = "bert" if self.base.location is None else self.base.name.rsplit("/", 1)[-1]
-        return self.settings.publish.model_name or f"{base}-{short_name(source).rsplit('/', 1)[-1]}".lower()
+        docs = short_name(source).rsplit("/", 1)[-1].replace("+", "-")
+        return self.settings.publish.model_name or f"{base}-{docs}".lower()
 
 
 def model_card(lineage: Lineage, origin: Origin) -> str:
     """The README.md of the published folder: Hugging Face metadata, then what a reader wants to know."""
-    source, commit = lineage.snapshot.source, lineage.snapshot.commit_sha
+    source, sources = lineage.snapshot.source, lineage.sources()
     name = origin.model_name(source)
     after = lineage.trained.eval_after
     on_hub = origin.base.revision is not None
@@ -86,7 +94,7 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
         language="en",
         library_name="transformers",
         pipeline_tag="fill-mask",
-        license=_license(lineage.snapshot.licenses),
+        license=_license([found["licenses"] for found in sources]),
         base_model=origin.base.name if on_hub else None,
         tags=["docs-mlm", "bert", "domain-adaptation"],
         eval_results=[
@@ -105,7 +113,14 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
     corpus, tokens, trained = lineage.corpus, lineage.tokenized, lineage.trained
     two = origin.settings.train.objective != "mlm"
     heads = ", and `BertForPreTraining` the head for pairs of sentences too" if two else ""
-    licenses = ", ".join(lineage.snapshot.licenses) or "none"
+    where = "\n".join(
+        f"- `{found['source']}` at commit `{found['commit_sha']}`; "
+        f"licences found in it: {', '.join(found['licenses']) or 'none'}"
+        for found in sources
+    )
+    named = f"`{source}` at commit `{lineage.snapshot.commit_sha}`"
+    if lineage.snapshot.parts:
+        named = f"{len(sources)} sources (listed below)"
     stages = ("filter", "tokenize", "train")
     chosen = {name: getattr(origin.settings, name).keyed() for name in stages}
     return f"""---
@@ -115,7 +130,7 @@ def model_card(lineage: Lineage, origin: Origin) -> str:
 # {name}
 
 {origin.base.name[0].upper() + origin.base.name[1:]}, adapted to the language of
-`{source}` at commit `{commit}` by continued masked-language-model pretraining with docs-mlm.
+{named} by continued masked-language-model pretraining with docs-mlm.
 
 ## How to load
 
@@ -136,7 +151,9 @@ For further fine-tuning, `AutoModel.from_pretrained` gives the encoder alone{hea
 
 {corpus.kept:,} of {corpus.found:,} documents, {tokens.corpus_tokens:,} tokens, of which
 {tokens.eval_tokens:,} were held out. One epoch trains on {tokens.train_tokens:,} tokens
-(coverage {tokens.coverage:.3f}). Licences found in the repository: {licenses}.
+(coverage {tokens.coverage:.3f}). They are from:
+
+{where}
 
 ## Settings
 
@@ -182,6 +199,9 @@ def publish_model(step: Step, lineage: Lineage, origin: Origin) -> PublishedMode
         return step.commit(folder, model, ancestors=ancestors_of(*records))
 
 
-def _license(found: list[str]) -> str | None:
-    known = [name.lower() for name in found if name != "other"]
-    return known[0] if known else ("other" if found else None)
+def _license(found: list[list[str]]) -> str | None:
+    """The licence of all sources, by those found in each: `other` where it is not one and the same."""
+    if not any(found):
+        return None
+    first = {next((name.lower() for name in one if name != "other"), "other") for one in found}
+    return first.pop() if len(first) == 1 else "other"

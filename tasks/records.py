@@ -4,7 +4,9 @@ Each record is the `record` of a manifest in the store, so it must survive JSON:
 booleans, None, lists and string-keyed dictionaries of these.
 """
 
-from dataclasses import asdict, dataclass, fields
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -42,6 +44,8 @@ class DocsSnapshot(Record):
     bytes_read: int
     licenses: list[str]
     """SPDX identifiers (or `other`) of the licence files found at the top of the repository."""
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    """Of a joint snapshot, those that it is made of: `name`, `source`, `commit_sha`, `licenses`, `key`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +142,20 @@ def short_name(source: str) -> str:
     ]
     is_local = "://" not in source and "@" not in source
     return "/".join(parts[-1:] if is_local else parts[-2:]) or source
+
+
+def short_commit(commit_sha: str) -> str:
+    """The first eight digits, of a Git commit or of a digest."""
+    return commit_sha.removeprefix("sha256:")[:8]
+
+
+def joint_name(sources: Sequence[str]) -> str:
+    """What a person calls several sources together: the last part of each one's name, the many counted."""
+    last = [short_name(source).rsplit("/", 1)[-1] for source in sources]
+    return "+".join(last if len(last) <= 3 else [*last[:2], f"{len(last) - 2}-more"])
+
+
+def joint_commit(commits: dict[str, str]) -> str:
+    """`sha256:…` of the commits by source: what stands where a single source has its commit."""
+    text = "".join(f"{name} {commit}\n" for name, commit in sorted(commits.items()))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

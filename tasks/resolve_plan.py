@@ -20,7 +20,7 @@ from tasks.base_models import BaseModel, check_base_model, check_window, resolve
 from tasks.errors import DocsMlmError
 from tasks.keys import STAGES, content_key
 from tasks.published import newest_model
-from tasks.records import short_name
+from tasks.records import short_commit, short_name
 from tasks.settings import Settings
 from tasks.sources.resolving import ResolvedSource, resolve_source
 from tasks.stage import Step, is_network_fault, stage_logger
@@ -36,7 +36,6 @@ class Plan:
 
     name: str
     """Source and commit, for people."""
-    source: ResolvedSource
     base: BaseModel
     store_url: str
     steps: dict[str, Step]
@@ -52,8 +51,19 @@ class Plan:
         """The key of the run's last result."""
         return self.steps[STAGES[-1]].key
 
+    def rows(self) -> list[tuple[str, Step]]:
+        """Every step, in order, and what a person calls it."""
+        return list(self.steps.items())
 
-def make_plan(settings: Settings) -> Plan:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePlan(Plan):
+    """What a run on one source will do."""
+
+    source: ResolvedSource
+
+
+def make_plan(settings: Settings) -> SourcePlan:
     """Pin source and model, compute every key, and see what the store has. Writes nothing.
 
     Raises:
@@ -66,21 +76,32 @@ def make_plan(settings: Settings) -> Plan:
     base = resolve_base_model(settings.model)
     check_window(settings.tokenize.max_seq_length, base)
     recipes = stage_recipes(settings, source, base)
-    keys: dict[str, str] = {}
-    for stage, recipe in recipes.items():
-        parent = {"parent": list(keys.values())[-1]} if keys else {}
-        keys[stage] = content_key(stage, **parent, **recipe)
-    found = probe(store, keys, also=["dataset"] if settings.publish.export_texts else [])
-    steps: dict[str, Step] = {}
-    reasons = why_run(store, recipes, {stage for stage in STAGES if stage not in found})
     seconds: dict[str, float] = {}
-    for stage in STAGES:
+    return SourcePlan(
+        name=f"{short_name(source.name)}@{short_commit(source.commit_sha)}",
+        source=source,
+        base=base,
+        store_url=store.url,
+        steps=plan_steps(store, settings, recipes, seconds),
+        seconds=seconds,
+    )
+
+
+def plan_steps(
+    store: Store, settings: Settings, recipes: dict[str, dict[str, Any]], seconds: dict[str, float]
+) -> dict[str, Step]:
+    """Every stage's step: its key, and whether the store has its result or why it must run."""
+    keys = chained_keys(recipes)
+    found = probe(store, keys, also=["dataset"] if settings.publish.export_texts else [])
+    reasons = why_run(store, recipes, {stage for stage in keys if stage not in found})
+    steps: dict[str, Step] = {}
+    for stage, key in keys.items():
         record, here = found.get(stage, (None, False))
         reason = "found in the store" if here else "not needed: a later result is in the store"
         steps[stage] = Step(
             stage=stage,
-            key=keys[stage],
-            uri=store.uri(stage, keys[stage]),
+            key=key,
+            uri=store.uri(stage, key),
             action="reuse" if record else "run",
             why=reason if record else reasons[stage],
             store_url=store.url,
@@ -90,8 +111,16 @@ def make_plan(settings: Settings) -> Plan:
             record=record and record | {"uri": store.uri(stage, record["key"])},
             seconds=seconds,
         )
-    name = f"{short_name(source.name)}@{source.commit_sha.removeprefix('sha256:')[:8]}"
-    return Plan(name=name, source=source, base=base, store_url=store.url, steps=steps, seconds=seconds)
+    return steps
+
+
+def chained_keys(recipes: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Each stage's key, made of its recipe and of the key of the stage before."""
+    keys: dict[str, str] = {}
+    for stage, recipe in recipes.items():
+        parent = {"parent": list(keys.values())[-1]} if keys else {}
+        keys[stage] = content_key(stage, **parent, **recipe)
+    return keys
 
 
 def stage_recipes(settings: Settings, source: ResolvedSource, base: BaseModel) -> dict[str, dict[str, Any]]:
@@ -120,14 +149,14 @@ def probe(store: Store, keys: dict[str, str], also: list[str]) -> dict[str, tupl
     in `also` are wanted for themselves.
     """
     found: dict[str, tuple[dict[str, Any], bool]] = {}
-    for wanted in (STAGES[-1], *also):
-        end = STAGES.index(wanted)
-        for index in range(end, -1, -1):
-            manifest = store.manifest(store.uri(STAGES[index], keys[STAGES[index]]))
+    stages = list(keys)
+    for wanted in (stages[-1], *also):
+        for name in reversed(stages[: stages.index(wanted) + 1]):
+            manifest = store.manifest(store.uri(name, keys[name]))
             if manifest is None:
-                found.pop(STAGES[index], None)
+                found.pop(name, None)
                 continue
-            found[STAGES[index]] = (manifest.record, True)
+            found[name] = (manifest.record, True)
             for stage, record in manifest.ancestors.items():
                 found.setdefault(stage, (record, False))
             break
@@ -157,17 +186,15 @@ def changed(before: dict[str, Any] | None, after: dict[str, Any], prefix: str = 
     """Each setting that differs, as `name: old → new`."""
     for name in sorted(before.keys() | after.keys() if before is not None else ()):
         old, new = (before or {}).get(name), after.get(name)
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from changed(old, new, f"{prefix}{name}.")
+        if isinstance(old or new, dict) and isinstance(new or old, dict):
+            yield from changed(old or {}, new or {}, f"{prefix}{name}.")
         elif old != new:
             yield f"{prefix}{name}: {_short(old)} → {_short(new)}"
 
 
 def plan_table(plan: Plan) -> str:
     """The plan as a Markdown table."""
-    rows = [
-        f"| {step.stage} | {step.action} | {step.why} | `{step.key[:12]}` |" for step in plan.steps.values()
-    ]
+    rows = [f"| {name} | {step.action} | {step.why} | `{step.key[:12]}` |" for name, step in plan.rows()]
     return "\n".join(
         [
             f"**{plan.name}** into `{plan.store_url}`",
@@ -185,21 +212,35 @@ def plan_table(plan: Plan) -> str:
     retry_jitter_factor=0.5,
     retry_condition_fn=is_network_fault,
 )
-def resolve_plan(settings: Settings) -> Plan:
+def resolve_plan(settings: Settings) -> SourcePlan:
     """Pin source and model, see what the store already has, and show the plan before anything runs."""
     check_starts(flow_run.run_count or 1)
     plan = make_plan(settings)
+    check_ready(plan, settings)
+    show_plan(plan)
+    return plan
+
+
+def check_ready(plan: Plan, settings: Settings) -> None:
+    """See that what is to be run can be: the store takes files, and the model can learn the objective.
+
+    Raises:
+        UserError: one of them is not so.
+    """
     Store(settings.store).check(write=True)
     if plan["tokenized"].action == "run" or plan["training"].action == "run":
         check_base_model(plan.base, Path(plan["training"].work_dir), settings.train.objective)
+
+
+def show_plan(plan: Plan) -> None:
+    """Name the flow run after its plan, and show the plan as an artifact and in the log."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(flow_run.id, name=f"{plan.name} {deployment.name or plan.run_key[:8]}")
     create_markdown_artifact(
         plan_table(plan), key="plan", description="What this run reuses and what it makes"
     )
-    for step in plan.steps.values():
-        stage_logger().info("Plan: %-9s %-5s (%s)", step.stage, step.action, step.why)
-    return plan
+    for name, step in plan.rows():
+        stage_logger().info("Plan: %-9s %-5s (%s)", name, step.action, step.why)
 
 
 def check_starts(starts: int) -> None:

@@ -6,10 +6,10 @@ run asks for and does not get ends that run alone.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import Flow
 from prefect.artifacts import create_markdown_artifact
@@ -28,6 +28,8 @@ from tasks.stage import stage_logger
 GRACE_SECONDS = 28.0
 """How long children may take to save once this run is asked to stop: SIGKILL follows SIGTERM after 30."""
 _POLL = 0.5
+REUSED = "its documents are in the store"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +51,7 @@ class Outcome:
 def run_each(flow: Flow[..., Any], runs: dict[str, dict[str, Any]], *, at_once: int) -> list[Outcome]:
     """Run `flow` once for each name in `runs` with its parameters, `at_once` processes at a time.
 
-    Must be called in a flow run, whose children the runs become.
-
-    Raises:
-        DocsMlmError: some did not complete; all have ended, and it names each with its reason.
+    Must be called in a flow run, whose children the runs become. How each ended, whatever that was.
     """
 
     def start(name: str) -> SpawnProcess:
@@ -61,12 +60,44 @@ def run_each(flow: Flow[..., Any], runs: dict[str, dict[str, Any]], *, at_once: 
             return run_flow_in_subprocess(flow, parameters=runs[name])
 
     in_turn(list(runs), start, at_once=at_once)
-    outcomes = _outcomes(list(runs))
+    return _outcomes(list(runs))
+
+
+def without_failed(items: dict[str, T], ended: list[Outcome]) -> dict[str, T]:
+    """Those of `items` whose source has not failed.
+
+    Raises:
+        DocsMlmError: all have.
+    """
+    failed = {outcome.name for outcome in ended if not outcome.completed}
+    left = {name: item for name, item in items.items() if name not in failed}
+    if not left:
+        check_outcomes(ended)
+    return left
+
+
+def all_outcomes(names: Iterable[str], ended: list[Outcome]) -> list[Outcome]:
+    """How each of the sources ended, those too for which nothing had to be run."""
+    known = {outcome.name: outcome for outcome in ended}
+    return [
+        known.get(name) or Outcome(name=name, run="–", state="Completed", message=REUSED) for name in names
+    ]
+
+
+def show_outcomes(outcomes: list[Outcome]) -> None:
+    """An artifact that says how each source ended."""
     create_markdown_artifact(outcome_table(outcomes), key="sources", description="How each source ended")
+
+
+def check_outcomes(outcomes: list[Outcome], *, made: str = "") -> None:
+    """See that no source failed; `made` says what became of those that did not.
+
+    Raises:
+        DocsMlmError: some did not complete; it names each with its reason.
+    """
     if failed := [outcome for outcome in outcomes if not outcome.completed]:
         reasons = "\n".join(f"{outcome.name}: {outcome.state} ({outcome.message})" for outcome in failed)
-        raise DocsMlmError(f"{len(failed)} of {len(outcomes)} sources failed:\n{reasons}")
-    return outcomes
+        raise DocsMlmError(f"{len(failed)} of {len(outcomes)} sources failed{made}:\n{reasons}")
 
 
 def source_label(source: SourceSettings) -> str:

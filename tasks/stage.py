@@ -98,6 +98,17 @@ class Step:
         manifest = self.store.manifest(self.uri)
         return manifest.record if manifest else None
 
+    def made(self) -> dict[str, Any]:
+        """The result's record, of a step that was reused or has run, in whatever process.
+
+        Raises:
+            StoreError: the store does not have it.
+        """
+        record = self.record or self.stored_record()
+        if record is None:
+            raise StoreError(f"nothing complete is stored at {self.uri}: run again")
+        return record
+
     def commit(self, folder: Path, record: R, *, ancestors: dict[str, dict[str, Any]]) -> R:
         """Commit `folder` as this stage's result, and return its record.
 

@@ -26,6 +26,8 @@ class RunSummary:
     name: str
     source: str
     commit_sha: str
+    sources: list[dict[str, Any]]
+    """`source`, `commit_sha` and `licenses` of the one source, or of each in a joint corpus."""
     store: str
     stages: dict[str, dict[str, Any]]
     """By stage: `reused`, `seconds`, `uri`, and `why`."""

@@ -23,6 +23,11 @@ class Fingerprint:
     signature: bytes | None = None
 
 
+def digest_of(text: str) -> bytes:
+    """Equal for texts that are the same but for white space."""
+    return hashlib.sha256(" ".join(text.split()).encode()).digest()
+
+
 def position_of(path: str) -> float:
     """Where `path` falls in [0, 1), evenly and the same on every machine: SHA-256, its first 8 bytes."""
     digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()

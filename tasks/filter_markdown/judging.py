@@ -4,7 +4,6 @@ One core cleans some 2,000 documents a second, and a new process takes five seco
 does; so most repositories are judged in this process. Results come in the documents' order either way.
 """
 
-import hashlib
 import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from itertools import chain
 from tasks.filter_markdown import near_duplicates
 from tasks.filter_markdown.cleaning import clean_raw, clean_text
 from tasks.filter_markdown.decoding import decode
+from tasks.filter_markdown.dropping import digest_of
 from tasks.filter_markdown.layout import Cleaned
 from tasks.settings import FilterSettings
 
@@ -83,7 +83,7 @@ def judge(document: RawDocument, settings: FilterSettings) -> Judged:
         blob_sha=document.blob_sha,
         text=cleaned.text,
         code_spans=cleaned.code_spans,
-        digest=hashlib.sha256(" ".join(cleaned.text.split()).encode()).digest(),
+        digest=digest_of(cleaned.text),
         signature=near_duplicates.signature(cleaned.text) if settings.duplicates == "near" else None,
     )
 

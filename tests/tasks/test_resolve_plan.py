@@ -86,6 +86,7 @@ def test_changes_are_found_in_nested_settings():
     before = {"a": {"b": 1, "c": 2}, "commit_sha": "0" * 40}
     after = {"a": {"b": 1, "c": 3}, "commit_sha": "1" * 40}
     assert list(changed(before, after)) == ["a.c: 2 → 3", "commit_sha: 000000000000 → 111111111111"]
+    assert list(changed({"a": None}, {"a": {"b": 1}})) == ["a.b: None → 1"]
 
 
 def test_a_plan_names_its_run_and_every_stage(tmp_path):
