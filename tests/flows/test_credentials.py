@@ -1,6 +1,7 @@
 """A Git server's token in a Prefect block; here, where a Prefect server runs."""
 
 import logging
+import socket
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,88 @@ def test_a_token_can_come_from_a_prefect_block(
         with pytest.raises(UserError, match="refuses access"):
             resolve_source(SourceSettings(url=url))
     assert "from-the-block" not in caplog.text
+
+
+def runs_tasks(name: str) -> tuple[str, list[str]]:
+    """The message of the newest run of a flow, and the names of its task runs."""
+    import asyncio
+
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterId
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    async def ask() -> tuple[str, list[str]]:
+        async with get_client() as client:
+            flow = FlowFilter(name=FlowFilterName(any_=[name]))
+            order = FlowRunSort.START_TIME_DESC
+            (run,) = await client.read_flow_runs(flow_filter=flow, sort=order, limit=1)
+            mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+            tasks = await client.read_task_runs(flow_run_filter=mine)
+            assert run.state is not None
+            return str(run.state.message), [task.name for task in tasks]
+
+    return asyncio.run(ask())
+
+
+def test_a_missing_block_is_the_first_thing_that_a_run_sees(chosen, repositories, tmp_path):
+    """No task begins, the Git server is not asked, no store comes to be, and the state names the block."""
+    from flows.adapt import adapt
+
+    settings = chosen(source={"credentials_block": "no-such-block"})
+    repositories.forget()
+    with pytest.raises(UserError, match="no Secret block 'no-such-block'"):
+        adapt(**settings.as_parameters())
+    message, tasks = runs_tasks("docs-mlm")
+    assert "no-such-block" in message
+    assert "GIT_TOKEN" in message
+    assert tasks == []
+    assert repositories.requests == []
+    assert not Path(settings.store).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("docs-mlm", {}),
+        ("docs-mlm", {"AWS_ACCESS_KEY_ID": "only-half"}),
+        ("docs-mlm-several", {}),
+        ("docs-mlm-demo", {}),
+    ],
+)
+def test_missing_keys_of_s3_are_the_first_thing_that_a_run_sees(
+    name, keys, chosen, repositories, monkeypatch
+):
+    """No task begins, neither server is asked, no folder comes to be, and the state names the variables."""
+    from flows.adapt import adapt
+    from flows.adapt_many import adapt_many
+    from flows.demo import demo
+
+    for variable in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    for variable, value in {**nowhere, **keys, "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(variable, value)
+    settings = chosen(store="s3://bucket/prefix")
+    of_one = settings.as_parameters()
+    of_many = {stage: value for stage, value in of_one.items() if stage != "source"}
+    flows = {
+        "docs-mlm": lambda: adapt(**of_one),
+        "docs-mlm-several": lambda: adapt_many(sources=[settings.source], **of_many),
+        "docs-mlm-demo": lambda: demo(store=settings.store, work_dir=settings.work_dir),
+    }
+    repositories.forget()
+    with socket.create_server(("127.0.0.1", 0)) as s3:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3.getsockname()[1]}")
+        with pytest.raises(UserError, match="no S3 credentials"):
+            flows[name]()
+        s3.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            s3.accept()
+    message, tasks = runs_tasks(name)
+    assert "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in message
+    assert tasks == []
+    assert repositories.requests == []
+    assert not settings.work_dir.exists()
 
 
 def test_a_password_in_a_url_is_in_no_parameter_of_the_run(prefect_server: None, tmp_path: Path) -> None:
