@@ -1,7 +1,8 @@
 """What a person sees of a run in the Prefect UI, as Markdown made from records; no network, no Prefect."""
 
-import io
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -36,13 +37,12 @@ def corpus_card(step: Step, corpus: Corpus) -> str:
 
 def dropped_by_reason(step: Step) -> dict[str, list[str]]:
     """The paths of dropped documents by reason, or nothing where the store has no such folder any more."""
-    manifest = step.store.manifest(step.uri)
-    if manifest is None or "dropped.parquet" not in {file.name for file in manifest.files}:
-        return {}
-    stored = step.store.objects.read(f"{step.store.path(step.uri)}/dropped.parquet")
     paths: dict[str, list[str]] = {}
-    for row in pq.read_table(io.BytesIO(stored), columns=["path", "reason"]).to_pylist():
-        paths.setdefault(row["reason"], []).append(row["path"])
+    with tempfile.TemporaryDirectory() as folder:
+        stored = step.store.fetch_file(step.uri, "dropped.parquet", Path(folder))
+        if stored is not None:
+            for row in pq.read_table(stored, columns=["path", "reason"]).to_pylist():
+                paths.setdefault(row["reason"], []).append(row["path"])
     return paths
 
 

@@ -158,6 +158,21 @@ class Store:
                         raise
         return destination
 
+    def fetch_file(self, uri: str, name: str, folder: Path) -> Path | None:
+        """One file of a committed folder, hashed as `fetch` does; None where there is no such file.
+
+        Raises:
+            IntegrityError: its bytes differ from what the manifest vouches for.
+            StoreError: no space is left here.
+        """
+        manifest = self.manifest(uri)
+        for file in manifest.files if manifest is not None else ():
+            if file.name == name:
+                with _space_for(folder):
+                    self._fetch_file(uri, folder, file)
+                return folder / name
+        return None
+
     def read_json(self, uri: str) -> dict[str, Any] | None:
         """A small JSON object that is not part of any folder (such as `latest.json`), or None."""
         with self._explained("read"):

@@ -1,10 +1,13 @@
 """What is shown in the Prefect UI, as Markdown."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tasks.cards import code, corpus_card, eval_table, masks_card, text, versions_table
+from tasks.errors import IntegrityError
 from tasks.published import Version
 from tasks.records import Corpus, TrainedModel
 from tasks.stage import Step
@@ -95,3 +98,12 @@ def test_without_held_out_documents_the_training_loss_is_told():
         eval_before=None, eval_after=None, device="cpu", history=[], fill_samples=[],
     )  # fmt: skip
     assert "2.5000" in eval_table(trained)
+
+
+def test_a_card_is_made_of_bytes_that_hash(corpus):
+    """A stored list of dropped documents that was damaged is refused, not shown."""
+    step, made = corpus
+    stored = Path(made.uri.removeprefix("file://")) / "dropped.parquet"
+    stored.write_bytes(stored.read_bytes()[:-9] + b"damaged!!")
+    with pytest.raises(IntegrityError, match=r"dropped\.parquet differs from its manifest"):
+        corpus_card(step, made)
