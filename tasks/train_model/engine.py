@@ -47,6 +47,14 @@ class Keeper(Protocol):
         """Wait for what is under way."""
 
 
+def store_in_time(keeper: Keeper) -> None:
+    """Give the last checkpoint of a run that was asked to stop a while to reach the store."""
+    if not keeper.close(timeout=CLOSE_SECONDS):
+        stage_logger().warning(
+            "The last checkpoint is not in the store, only in the work folder: run again on this machine"
+        )
+
+
 def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener | None = None) -> Outcome:
     """Train the job's model, write it to `job.output`, and tell how it went.
 
@@ -96,7 +104,7 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
             if request.signal is not None:
                 log.warning("Asked to stop: saved step %d", trainer.state.global_step)
                 if keeper is not None:
-                    keeper.close(timeout=CLOSE_SECONDS)
+                    store_in_time(keeper)
     if best.best.is_file():
         run.model.load_state_dict(load_file(best.best), strict=False)
     trainer.save_model(str(job.output / "model"))

@@ -22,7 +22,7 @@ import torch
 
 from tasks.errors import DocsMlmError, UserError
 from tasks.stage import stage_logger
-from tasks.train_model.engine import CLOSE_SECONDS, Keeper, train
+from tasks.train_model.engine import Keeper, store_in_time, train
 from tasks.train_model.hardware import usable_cores
 from tasks.train_model.interrupt import StopRequest, delayed_stop
 from tasks.train_model.job import Outcome, TrainJob
@@ -63,7 +63,7 @@ def train_everywhere(
     with delayed_stop(request):
         code, said = _run(command(job, processes, description), environment(processes), request, hear)
         if request.signal is not None:
-            keeper.close(timeout=CLOSE_SECONDS)
+            store_in_time(keeper)
     failure = job.output / "failure.txt"
     if failure.is_file():
         raise UserError(failure.read_text(encoding="utf-8"))

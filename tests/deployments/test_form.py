@@ -76,7 +76,7 @@ def test_a_run_is_started_by_the_form(worker, git, page, tmp_path):
     def new_runs() -> set[str]:
         return {run["id"] for run in worker.runs()} - known
 
-    (id_,) = until(new_runs, 30)
+    (id_,) = until(new_runs, 120)
     page.goto(f"{worker.url}/runs/flow-run/{id_}")
     worker.wait(id_, "Running")
     until(lambda: "Step " in worker.logs(id_), 120)

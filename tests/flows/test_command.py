@@ -4,7 +4,6 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -263,14 +262,12 @@ def test_a_missing_bucket_and_a_wrong_secret_are_the_users_to_mend(
     for variable, value in s3.environment.items():
         monkeypatch.setenv(variable, value)
     run = ("run", tiny_yaml, "--source.folder", folder, "--store")
-    started = time.monotonic()
     code, _, err = command(*run, "s3://absent-bucket/store")
     assert (code, "absent-bucket" in err, "Traceback" in err) == (2, True, False)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
     code, _, err = command(*run, s3.url("wrong"))
     assert (code, "AWS_" in err, "Traceback" in err) == (2, True, False)
     assert "wrong-secret" not in err
-    assert time.monotonic() - started < 60
 
 
 def test_a_host_that_refuses_is_a_network_fault(command, tiny_yaml, tmp_path, monkeypatch):
