@@ -30,6 +30,12 @@ class IntegrityError(StoreError):
     """Bytes in the store differ from what their manifest vouches for."""
 
 
+class AwayStoreError(StoreError, NetworkError):
+    """The store did not answer for all the time that is set: it has been tried often enough."""
+
+    exit_code = 3
+
+
 class MissingStoreError(StoreError, UserError):
     """The store, its bucket or its credentials are not there: the user must act."""
 

@@ -189,8 +189,12 @@ def stage(
 
 
 def is_network_fault(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether a failed task run is worth another try; a plain function, as Prefect needs it."""
-    return isinstance(state.result(raise_on_failure=False), NetworkError)
+    """Whether a failed task run is worth another try; a plain function, as Prefect needs it.
+
+    Not where the store was away: each request to it has been tried again for minutes.
+    """
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, NetworkError) and not isinstance(error, StoreError)
 
 
 def stage_logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

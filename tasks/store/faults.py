@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
-from tasks.errors import DocsMlmError, MissingStoreError, NetworkError, StoreError
+from tasks.errors import AwayStoreError, DocsMlmError, MissingStoreError, StoreError
 
 PATIENCE = 120.0
 """Seconds for which one request to the store is tried again before the store counts as away."""
@@ -99,7 +99,7 @@ def explain(error: Exception, url: str, verb: str) -> DocsMlmError:
             f"no S3 credentials for {url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         )
     if is_passing(error):
-        return NetworkError(
+        return AwayStoreError(
             f"the store {url} does not answer ({_kind(error)}): check the network and AWS_ENDPOINT_URL, "
             "then run again"
         )

@@ -66,13 +66,16 @@ def stage_of(request: Request) -> str | None:
     return found[1] if found else None
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "reset", "reset-after", "truncate", "flip"])
-def test_faults_that_pass_leave_no_trace(fault, proxy, repositories, undisturbed, tmp_path):
+@pytest.mark.parametrize("fault", ["500", "503", "reset", "reset-after", "stall", "truncate", "flip"])
+def test_faults_that_pass_leave_no_trace(fault, proxy, repositories, undisturbed, tmp_path, monkeypatch):
     """Each stage meets the fault twice, reading and writing, and the model is the undisturbed run's.
 
-    A flipped bit it meets once: a file that differs twice in a row counts as damaged.
+    A flipped bit it meets once: a file that differs twice in a row counts as damaged. A stall costs time.
     """
-    times = 1 if fault == "flip" else 2
+    monkeypatch.setitem(Store.__init__.__kwdefaults__, "patience", 60.0)
+    if fault == "stall":
+        monkeypatch.setattr("tasks.store.s3._STALL", 1)
+    times = 1 if fault in ("flip", "stall") else 2
     met: Counter[tuple[str, str]] = Counter()
     method = {"truncate": ("GET",), "flip": ("GET",)}.get(fault, ("GET", "PUT"))
 
@@ -100,8 +103,6 @@ def test_faults_that_stay_end_with_one_error_and_no_torn_result(proxy, repositor
     arguments = parameters(repositories, tmp_path, url)
     store = Store(url)
     for number, stage in enumerate(STAGES):
-        if stage == "documents":
-            continue  # the one stage that is tried again as a whole, which takes a minute
         proxy.fault = lambda request, stage=stage: (
             "503" if request.method == "PUT" and stage_of(request) == stage else None
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from tasks.errors import NetworkError, UserError
+from tasks.errors import AwayStoreError, NetworkError, UserError
 from tasks.records import PublishedModel
 from tasks.stage import Step, ancestors_of, stage
 from tasks.store import Store
@@ -37,6 +37,13 @@ def mistaken(step: Step) -> PublishedModel:
     """Fail for good."""
     CALLS.append("called")
     raise UserError("max_seq_length is 9: choose 8 or less")
+
+
+@stage(PublishedModel, retries=2)
+def without_store(step: Step) -> PublishedModel:
+    """Find no store."""
+    CALLS.append("called")
+    raise AwayStoreError("the store does not answer")
 
 
 @pytest.fixture
@@ -76,6 +83,13 @@ def test_a_users_mistake_is_not_retried(step, prefect_server, caplog):
         in_flow(lambda: mistaken(step))
     assert CALLS == ["called"]
     assert "Traceback" not in caplog.text
+
+
+def test_a_store_that_stayed_away_is_not_tried_again(step, prefect_server):
+    """The store's requests have their own time to be tried again, which no stage multiplies."""
+    with pytest.raises(AwayStoreError):
+        in_flow(lambda: without_store(step))
+    assert CALLS == ["called"]
 
 
 def test_a_reused_step_builds_nothing(step, prefect_server):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
-from tasks.errors import IntegrityError, MissingStoreError, NetworkError, StoreError
+from tasks.errors import AwayStoreError, IntegrityError, MissingStoreError, NetworkError, StoreError
 from tasks.store import Store, explain
 from tasks.store import s3 as s3_module
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
@@ -229,8 +229,8 @@ def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch, server: S3Server) -> 
         (PermissionError(errno.EACCES, "no"), MissingStoreError, "permission denied"),
         (NotADirectoryError(errno.ENOTDIR, "a file"), MissingStoreError, "a file"),
         (NoCredentialsError(), MissingStoreError, "AWS_ACCESS_KEY_ID"),
-        (EndpointConnectionError(endpoint_url="http://x"), NetworkError, "AWS_ENDPOINT_URL"),
-        (TimeoutError(), NetworkError, "does not answer"),
+        (EndpointConnectionError(endpoint_url="http://x"), AwayStoreError, "AWS_ENDPOINT_URL"),
+        (TimeoutError(), AwayStoreError, "does not answer"),
     ],
 )
 def test_what_each_error_becomes(error: Exception, kind: type[Exception], words: str) -> None:
