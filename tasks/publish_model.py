@@ -177,7 +177,7 @@ def figures_table(trained: TrainedModel) -> str:
     return "\n".join([f"| held out ({masked} masked tokens) | before | after |", "|---|---|---|", *rows])
 
 
-@stage(PublishedModel)
+@stage(PublishedModel, bar="upload")
 def publish_model(step: Step, lineage: Lineage, origin: Origin) -> PublishedModel:
     """Publish model, tokenizer, card and figures as a new version in the store."""
     trained = step.fetch(lineage.trained)

@@ -1,7 +1,14 @@
-"""Training as it can be watched in the Prefect UI: a progress bar and a growing loss curve."""
+"""A run as it can be watched in the Prefect UI: a progress bar for each long stage, and a growing loss curve.
+
+What is shown is never worth a run: an update that fails is left out.
+"""
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from threading import Lock
 from typing import Any
 
 from httpx import HTTPError
@@ -13,21 +20,84 @@ from prefect.exceptions import PrefectException
 from tasks.loss_curve import loss_curve
 
 EVERY_SECONDS = 10.0
-"""Time between two updates; each costs two requests, 20 ms apiece."""
+"""Time between two updates of a training; each costs two requests, 20 ms apiece."""
+BAR_SECONDS = 4.0
+"""Time between two updates of another stage's bar."""
 _LOG = logging.getLogger("docs_mlm")
 
 
-class TrainingWatch:
-    """Told of every log point, it updates two artifacts of the current task run, `progress` and `training`.
+class ProgressBar:
+    """A progress artifact of the current task run, which any thread may move."""
 
-    What is shown is never worth a run: an update that fails is left out.
-    """
+    def __init__(self, key: str, *, every_seconds: float = BAR_SECONDS) -> None:
+        self._every = every_seconds
+        self._words, self._percent = "Begun", 0.0
+        self._shown = time.monotonic()
+        self._lock = Lock()
+        self._id: Any = create_progress_artifact(0.0, key=key, description=self._words)
+        # Another thread would not know which server this is.
+        self._context = copy_context()
+
+    def tell(self, words: str, share: float | None = None) -> None:
+        """What is being done, and which share of all is done, in [0, 1]; shown now and then."""
+        with self._lock:
+            self._words = words
+            self._percent = max(self._percent, round(100.0 * min(share or 0.0, 1.0), 1))
+            if time.monotonic() - self._shown >= self._every:
+                self._update()
+
+    def show(self, words: str, percent: float) -> None:
+        """Both, at once."""
+        with self._lock:
+            self._words, self._percent = words, percent
+            self._update()
+
+    def finish(self) -> None:
+        """All is done."""
+        self.show("Done" if self._words == "Begun" else self._words, 100.0)
+
+    def _update(self) -> None:
+        self._shown = time.monotonic()
+        try:
+            self._context.run(update_progress_artifact, self._id, self._percent, description=self._words)
+        except (HTTPError, PrefectException, OSError) as error:
+            _LOG.debug("The progress could not be shown: %s", error)
+
+
+_CURRENT: ContextVar[ProgressBar | None] = ContextVar("progress_bar", default=None)
+
+
+@contextmanager
+def progress_bar(key: str) -> Iterator[None]:
+    """Within, `tell` moves a progress artifact of the current task run; 100 when the block ends well."""
+    bar = ProgressBar(key)
+    token = _CURRENT.set(bar)
+    try:
+        yield
+        bar.finish()
+    finally:
+        _CURRENT.reset(token)
+
+
+def current_bar() -> ProgressBar | None:
+    """The bar of the stage that runs, for its threads; None where nobody watches."""
+    return _CURRENT.get()
+
+
+def tell(words: str, share: float | None = None) -> None:
+    """Say what the stage does and which share of it is done, in [0, 1]; does nothing where nobody watches."""
+    if (bar := current_bar()) is not None:
+        bar.tell(words, share)
+
+
+class TrainingWatch:
+    """Told of every log point, it updates two artifacts of the task run, `train-progress` and `training`."""
 
     def __init__(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         self._every = every_seconds
         self._points: list[dict[str, Any]] = []
         self._shown = -float("inf")
-        self._bar: Any = create_progress_artifact(0.0, key="progress", description="Training has begun")
+        self._bar = ProgressBar("train-progress")
         self._curve: Any = create_markdown_artifact(
             "The first log point is not there yet.", key="training", description="How training goes"
         )
@@ -39,8 +109,8 @@ class TrainingWatch:
         if "total" not in point or (now - self._shown < self._every and point["step"] < point["total"]):
             return
         self._shown = now
+        self._bar.show(progress_line(point), progress_percent(point))
         try:
-            update_progress_artifact(self._bar, progress_percent(point), description=progress_line(point))
             curve = f"{progress_line(point)}\n\n{loss_curve(self._points, total=int(point['total']))}"
             with get_client(sync_client=True) as client:
                 client.update_artifact(self._curve, ArtifactUpdate(data=curve))

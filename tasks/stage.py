@@ -26,6 +26,7 @@ from prefect.tasks import exponential_backoff
 from tasks.cancelling import note_cancellation
 from tasks.errors import DocsMlmError, NetworkError, StoreError
 from tasks.records import Record
+from tasks.run_progress import current_bar, progress_bar
 from tasks.store import Manifest, Store
 
 _DISK_FULL = re.compile(r"No space left|Disk quota exceeded|File too large|os error (28|122|27)\b")
@@ -125,7 +126,7 @@ class Step:
             ancestors=chain | ancestors,
             settings=self.settings,
         )
-        written = self.store.commit(folder, self.uri, manifest)
+        written = self.store.commit(folder, self.uri, manifest, told=_upload_told(folder))
         return type(record).from_json(written.record)
 
 
@@ -135,14 +136,18 @@ def ancestors_of(*parents: Record) -> dict[str, dict[str, Any]]:
 
 
 def stage(
-    record_type: type[R], *, retries: int = 0, card: Callable[[Step, R], str] | None = None
+    record_type: type[R],
+    *,
+    retries: int = 0,
+    card: Callable[[Step, R], str] | None = None,
+    bar: str | None = None,
 ) -> Callable[[Callable[Concatenate[Step, P], R]], Callable[Concatenate[Step, P], R]]:
     """Make a Prefect task of a function that builds one stage's result.
 
     A step that is to be reused ends at once in the state `Cached`; any other calls the function, alone:
     of two runs at once the second waits, and then finds the first one's result.
     With `card`, the Markdown that it makes of step and record becomes an artifact of the run, named after
-    the stage.
+    the stage. With `bar`, what it tells of its progress moves the artifact `<bar>-progress` while it builds.
     Network faults are tried `retries` more times, 2, 4, 8, … seconds apart; nothing else is.
     """
 
@@ -163,7 +168,8 @@ def stage(
                     # Another run may have made it since the plan, or while this one waited for it.
                     found = step.stored_record()
                     if found is None:
-                        result = record = build(step, *args, **kwargs)
+                        with progress_bar(f"{bar}-progress") if bar else nullcontext():
+                            result = record = build(step, *args, **kwargs)
             if found is not None:
                 record = record_type.from_json(found)
                 result = Completed(name="Cached", message=f"Reused {step.uri}", data=record)
@@ -186,6 +192,21 @@ def stage(
         return call
 
     return decorate
+
+
+def _upload_told(folder: Path) -> Callable[[int], None]:
+    """What moves the stage's bar while `folder` is uploaded, told of the bytes that have just gone."""
+    bar, gone = current_bar(), 0
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+    def told(count: int) -> None:
+        # Called by threads; a figure that is off for a moment does no harm.
+        nonlocal gone
+        gone += count
+        if bar is not None:
+            bar.tell(f"Stored {min(gone, total) / 1e6:,.1f} of {total / 1e6:,.1f} MB", gone / max(total, 1))
+
+    return told
 
 
 def is_network_fault(_task: Any, _run: Any, state: Any) -> bool:

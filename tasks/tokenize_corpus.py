@@ -20,6 +20,7 @@ from tasks.base_models import BaseModel, local_files
 from tasks.boundaries import Levels, boundary_levels, sentence_starts
 from tasks.errors import UserError
 from tasks.records import CachedDataset, TokenizedDataset
+from tasks.run_progress import tell
 from tasks.settings import ScratchSettings, TokenizeSettings
 from tasks.stage import Step, ancestors_of, stage, stage_logger
 
@@ -207,9 +208,12 @@ def code_flags(spans: list[dict[str, int]], starts: Ints) -> npt.NDArray[np.bool
 
 
 def tokenize_split(
-    documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str
+    documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str, part: tuple[float, float] = (0, 1)
 ) -> tuple[WindowTable, int]:
-    """The windows of one split, and how many tokens its documents have before any truncation."""
+    """The windows of one split, and how many tokens its documents have before any truncation.
+
+    `part` is what share of all documents comes before this split, and what share is in it.
+    """
     backend = tokenizer.backend_tokenizer
     prefix, suffix = special_frame(tokenizer)
     # "[MASK]" written in a document is text like any other.
@@ -236,6 +240,7 @@ def tokenize_split(
                 cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
         table.add(rows, cuts)
         done = min(first + BATCH, len(documents))
+        tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / len(documents))
         log.info("Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows)
     backend.encode_special_tokens = False
     return table, total
@@ -255,7 +260,7 @@ def load_tokenizer(base: BaseModel, texts: Callable[[], Iterable[str]], work_dir
     return tokenizer
 
 
-@stage(TokenizedDataset)
+@stage(TokenizedDataset, bar="tokenize")
 def tokenize_corpus(
     step: Step, dataset: CachedDataset, base: BaseModel, settings: TokenizeSettings
 ) -> TokenizedDataset:
@@ -270,7 +275,11 @@ def tokenize_corpus(
             yield from train[first : first + BATCH]["text"]
 
     tokenizer = load_tokenizer(base, texts, step.scratch())
-    windows = {name: tokenize_split(splits[name], tokenizer, settings, name) for name in splits}
+    total, before, windows = sum(splits.num_rows.values()), 0, {}
+    for name, documents in splits.items():
+        part = (before / total, len(documents) / total)
+        windows[name] = tokenize_split(documents, tokenizer, settings, name, part)
+        before += len(documents)
     train_table, train_total = windows["train"]
     eval_table, eval_total = windows.get("eval", (None, 0))
     with step.building() as folder:

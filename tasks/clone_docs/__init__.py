@@ -19,10 +19,11 @@ from pathlib import Path
 from tasks.clone_docs import git_tree
 from tasks.clone_docs.documents import Counts, Document, write_documents
 from tasks.clone_docs.licenses import licenses_of
-from tasks.clone_docs.local_clone import LOG_SECONDS, held_clone
+from tasks.clone_docs.local_clone import FETCHED, LOG_SECONDS, held_clone
 from tasks.clone_docs.local_files import folder_documents, json_documents
 from tasks.errors import UserError
 from tasks.records import DocsSnapshot
+from tasks.run_progress import tell
 from tasks.settings import SourceSettings
 from tasks.sources.doc_paths import PathPatterns, file_sha256, folder_digest
 from tasks.sources.git_access import remote_access
@@ -97,7 +98,9 @@ def _snapshot_tree(
     if not chosen.files:
         raise _nothing_found(source, settings, chosen.total)
     found = git_tree.documents(git, chosen, settings.max_file_bytes)
-    counts = write_documents(target, _told(found, len(chosen.files)))
+    counts = write_documents(
+        target, _told(found, len(chosen.files), FETCHED if source.kind == "url" else 0.0)
+    )
     texts = git_tree.read_blobs(git, [file.sha for file in chosen.licenses], LICENSE_BYTES)
     return counts, licenses_of(content for _, content in texts if content is not None)
 
@@ -145,11 +148,12 @@ def _nothing_found(source: ResolvedSource, settings: SourceSettings, total: int)
     )
 
 
-def _told(documents: Iterable[Document], total: int | None) -> Iterator[Document]:
-    """The same documents, with a line in the log every few seconds."""
+def _told(documents: Iterable[Document], total: int | None, before: float = 0.0) -> Iterator[Document]:
+    """The same documents, with a word every few seconds; `before` is the share of fetching them."""
     start = last = time.monotonic()
     for number, document in enumerate(documents, start=1):
         yield document
+        tell(f"Read {number:,} files", before + (1 - before) * number / total if total else None)
         if (now := time.monotonic()) - last >= LOG_SECONDS:
             last = now
             of = f" of {total}" if total else ""
@@ -168,7 +172,7 @@ def _disk_full_explained(work_dir: str) -> Iterator[None]:
         ) from error
 
 
-@stage(DocsSnapshot, retries=4)
+@stage(DocsSnapshot, retries=4, bar="clone")
 def clone_docs(step: Step, source: ResolvedSource, settings: SourceSettings) -> DocsSnapshot:
     """Fetch the documents of one commit, and only those, into the store."""
     start = time.monotonic()

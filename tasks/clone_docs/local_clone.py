@@ -21,6 +21,7 @@ from git import RemoteProgress
 
 from tasks.clone_docs.git_tree import Chosen, choose, list_tree
 from tasks.errors import UserError
+from tasks.run_progress import tell
 from tasks.sources.doc_paths import PathPatterns
 from tasks.sources.git_access import GitAccess
 from tasks.sources.git_command import GitRepository
@@ -32,6 +33,8 @@ BATCH = 4_000
 """Blobs asked for at once: few requests, and little lost when the line breaks."""
 MOST_PACKS = 100
 """Above this a partial or shallow clone is made anew."""
+FETCHED = 0.9
+"""Share of a clone's progress at which everything has arrived; the rest is reading it."""
 LOG_SECONDS = 2.0
 """Time between two lines of progress."""
 
@@ -120,18 +123,25 @@ class LocalClone:
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             stage_logger().info("fetching files %d to %d of %d", start + 1, start + len(batch), len(missing))
+            part = FETCHED * len(batch) / len(missing)
             with tempfile.TemporaryFile() as ids:
                 ids.write("".join(f"{sha}\n" for sha in batch).encode("ascii"))
                 ids.seek(0)
                 self._run_fetch(
                     "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin", "origin",
-                    ids=ids, negotiate=False,
+                    ids=ids, negotiate=False, shares=(FETCHED * start / len(missing), part),
                 )  # fmt: skip
 
-    def _run_fetch(self, *arguments: str, ids: BinaryIO | None = None, negotiate: bool = True) -> None:
+    def _run_fetch(
+        self,
+        *arguments: str,
+        ids: BinaryIO | None = None,
+        negotiate: bool = True,
+        shares: tuple[float, float] = (0.0, FETCHED),
+    ) -> None:
         # With nothing to negotiate, a batch of ids costs no exchange about commits.
         first = [] if negotiate else ["-c", "fetch.negotiationAlgorithm=noop"]
-        progress = FetchProgress(self.source.name)
+        progress = FetchProgress(self.source.name, *shares)
         self.git.transfer(
             *first, "fetch", "--progress", "--no-recurse-submodules", *arguments,
             on_line=progress.new_message_handler(), istream=ids,
@@ -166,11 +176,12 @@ class LocalClone:
 
 
 class FetchProgress(RemoteProgress):
-    """Git's progress as a line in the log every few seconds."""
+    """Git's progress as a line in the log every few seconds, and on the stage's bar."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, begins: float = 0.0, part: float = FETCHED) -> None:
         super().__init__()
         self._name = name
+        self._begins, self._part = begins, part
         self._last = time.monotonic()
         # A server could send lines without end.
         self.other_lines = deque(maxlen=50)  # type: ignore[assignment]
@@ -186,9 +197,11 @@ class FetchProgress(RemoteProgress):
         share = (
             f"{float(cur_count):.0f} of {float(max_count):.0f}" if max_count else f"{float(cur_count):.0f}"
         )
-        stage_logger().info(
-            "%s: %s %s %s", self._name, _DOING.get(op_code & self.OP_MASK, ""), share, message
-        )
+        doing = _DOING.get(op_code & self.OP_MASK, "")
+        stage_logger().info("%s: %s %s %s", self._name, doing, share, message)
+        receives = max_count and op_code & self.OP_MASK == self.RECEIVING
+        done = self._begins + self._part * float(cur_count) / float(max_count or 1)
+        tell(f"{doing} {share}".strip().capitalize(), done if receives else None)
 
     def line_dropped(self, line: str) -> None:
         """Say so where the server cannot filter: the fetch then brings every file of the commit."""

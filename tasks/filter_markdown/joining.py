@@ -82,7 +82,7 @@ def join_files(corpora: dict[str, Path], target: Path, settings: FilterSettings)
     )
 
 
-@stage(Corpus, card=corpus_card)
+@stage(Corpus, card=corpus_card, bar="join")
 def join_corpora(
     step: Step, snapshot: DocsSnapshot, parts: dict[str, Step], settings: FilterSettings
 ) -> Corpus:

@@ -21,6 +21,7 @@ from tasks.filter_markdown import near_duplicates
 from tasks.filter_markdown.dropping import Fingerprint, copies, held_out
 from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all
 from tasks.records import Corpus, DocsSnapshot
+from tasks.run_progress import tell
 from tasks.settings import FilterSettings
 from tasks.stage import Step, stage, stage_logger
 
@@ -75,8 +76,9 @@ def filter_documents(
     dropped: list[dict[str, str]] = []
     fingerprints: list[Fingerprint] = []
     judged = judge_all(read_documents(documents), settings, workers=workers)
+    total = pq.read_metadata(documents).num_rows
     with pq.ParquetWriter(cleaned, CORPUS_SCHEMA, compression="zstd") as writer:
-        for rows in _in_row_groups(_passed(judged, dropped, fingerprints)):
+        for rows in _in_row_groups(_passed(judged, dropped, fingerprints, total)):
             writer.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA))
 
     reasons = copies(fingerprints, settings)
@@ -133,7 +135,7 @@ def workers_for(documents: int) -> int:
 
 
 def _passed(
-    judged: Iterable[Judged], dropped: list[dict[str, str]], fingerprints: list[Fingerprint]
+    judged: Iterable[Judged], dropped: list[dict[str, str]], fingerprints: list[Fingerprint], total: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of documents that passed their own checks; fills the two lists on the way."""
     logged = time.monotonic()
@@ -151,9 +153,11 @@ def _passed(
                 "split": None,
                 "code_spans": [{"start": start, "end": end} for start, end in document.code_spans],
             }
+        done = len(fingerprints) + len(dropped)
+        tell(f"Cleaned {done:,} of {total:,} documents", 0.9 * done / total)
         if time.monotonic() - logged > _LOG_SECONDS:
             logged = time.monotonic()
-            stage_logger().info("Cleaned %s documents", f"{len(fingerprints) + len(dropped):,}")
+            stage_logger().info("Cleaned %s documents", f"{done:,}")
 
 
 def _in_row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -167,7 +171,7 @@ def _in_row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, An
         yield group
 
 
-@stage(Corpus, card=corpus_card)
+@stage(Corpus, card=corpus_card, bar="filter")
 def filter_markdown(step: Step, snapshot: DocsSnapshot, settings: FilterSettings) -> Corpus:
     """Clean the documents, and keep those worth learning from."""
     source = step.fetch(snapshot)

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -109,11 +109,13 @@ class Store:
         """
         return self._inspect(uri)
 
-    def commit(self, folder: Path, uri: str, manifest: Manifest) -> Manifest:
+    def commit(
+        self, folder: Path, uri: str, manifest: Manifest, *, told: Callable[[int], None] = lambda _: None
+    ) -> Manifest:
         """Copy the files of `folder` to `uri`, the manifest last, and return the manifest that stands there.
 
         A folder that is already complete at `uri` is left as it is: equal keys mean equal results. `folder`
-        may hold a manifest of its own, which is not copied.
+        may hold a manifest of its own, which is not copied. `told` hears of bytes as they go, in any thread.
 
         Raises:
             StoreError: the store is full, refuses, or does not keep what was written; or a file changed.
@@ -123,7 +125,7 @@ class Store:
         manifest = replace(manifest, files=files, versions=library_versions())
         with self._explained("written"):
             written = self.objects.commit(
-                folder, self.path(uri), manifest, lambda there: self._standing(uri, there)
+                folder, self.path(uri), manifest, lambda there: self._standing(uri, there), told
             )
         return self._at_home(written, uri)
 

@@ -97,6 +97,7 @@ class LocalObjects:
         path: str,
         manifest: Manifest,
         stands: Callable[[dict[str, Entry] | None], Manifest | None],
+        told: Callable[[int], None],
     ) -> Manifest:
         """Put the files of `folder` and their manifest at `path` by one rename of the whole folder.
 
@@ -109,6 +110,7 @@ class LocalObjects:
         try:
             for file in manifest.files:
                 _copy(folder / file.name, staged / file.name, file)
+                told(file.size)
             staged.mkdir(parents=True, exist_ok=True)
             _write(staged / MANIFEST, manifest.dump())
             for inner in (*(p for p in staged.rglob("*") if p.is_dir()), staged):

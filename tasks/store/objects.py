@@ -61,12 +61,13 @@ class Objects(Protocol):
         path: str,
         manifest: Manifest,
         stands: Callable[[dict[str, Entry] | None], Manifest | None],
+        told: Callable[[int], None],
     ) -> Manifest:
         """Put the files of `folder` and then their manifest at `path`; the manifest that now stands there.
 
         `stands` gives the manifest at `path` whose files are there with their sizes, or None; it makes its
         own listing of `path` unless it is handed one. Two commits at once never mix: in the end one of the
-        two manifests stands, and the files are those it names.
+        two manifests stands, and the files are those it names. `told` hears of bytes as they go.
         """
 
     def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:

@@ -124,6 +124,7 @@ class S3Objects:
         path: str,
         manifest: Manifest,
         stands: Callable[[dict[str, Entry] | None], Manifest | None],
+        told: Callable[[int], None],
     ) -> Manifest:
         """Put the files of `folder` at `path`, look whether they are there, and then write the manifest.
 
@@ -150,7 +151,9 @@ class S3Objects:
                 time.sleep(random.uniform(0, (spent + 0.25) * 2 ** min(clashes, 4)))
             else:
                 began = time.monotonic()
-                each(lambda f: sent.update({f.name: self._upload(folder, path, f)}), late, threads=FILES)
+                each(
+                    lambda f: sent.update({f.name: self._upload(folder, path, f, told)}), late, threads=FILES
+                )
                 spent, paused = time.monotonic() - began, False
         raise StoreError(
             f"s3://{self._bucket}/{self._prefix}{path} does not keep what is written to it: "
@@ -177,8 +180,8 @@ class S3Objects:
             return False
         return entry.etag == sent.get(file.name) or entry.etag == _etag(folder / file.name, entry.etag)
 
-    def _upload(self, folder: Path, path: str, file: StoredFile) -> str:
-        """Send one file and return its ETag.
+    def _upload(self, folder: Path, path: str, file: StoredFile, told: Callable[[int], None]) -> str:
+        """Send one file and return its ETag; `told` hears of each part that has gone.
 
         Raises:
             StoreError: the file changed since it was hashed.
@@ -188,7 +191,9 @@ class S3Objects:
             raise StoreError(f"{local} was changed while it was being stored: run again")
         with local.open("rb") as stream:
             if file.size < 2 * PART:
-                return str(self._call("put_object", Key=key, Body=stream.read())["ETag"]).strip('"')
+                answer = self._call("put_object", Key=key, Body=stream.read())
+                told(file.size)
+                return str(answer["ETag"]).strip('"')
             upload = self._call("create_multipart_upload", Key=key)["UploadId"]
             etags: dict[int, str] = {}
 
@@ -197,6 +202,7 @@ class S3Objects:
                     body = os.pread(stream.fileno(), PART, (number - 1) * PART)
                     answer = self._call("upload_part", Key=key, UploadId=upload, PartNumber=number, Body=body)
                 etags[number] = answer["ETag"]
+                told(len(body))
 
             try:
                 each(send, range(1, -(-file.size // PART) + 1), threads=PARTS)

@@ -25,7 +25,11 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
     assert set(artifacts) == {
         "plan",
         "corpus",
-        "progress",
+        "clone-progress",
+        "filter-progress",
+        "tokenize-progress",
+        "train-progress",
+        "upload-progress",
         "training",
         "masks",
         "versions",
@@ -34,7 +38,9 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
     assert version.uri in artifacts["result"]
     assert version.version in artifacts["versions"]
     assert "data:image/svg+xml" in artifacts["training"]
-    assert artifacts["progress"] == 100.0
+    assert {key: value for key, value in artifacts.items() if key.endswith("-progress")} == dict.fromkeys(
+        [f"{stage}-progress" for stage in ("clone", "filter", "tokenize", "train", "upload")], 100.0
+    )
 
     def published() -> list[dict]:
         chosen = {"filter": {"event": {"name": ["docs-mlm.model.published"]}}}

@@ -27,6 +27,14 @@ def test_what_is_committed_is_fetched(store: Store, folder: Path, tmp_path: Path
     assert store.folders(store.uri("corpus")) == []
 
 
+def test_a_commit_tells_of_every_byte(store: Store, folder: Path) -> None:
+    """Whoever watches hears of each file, of a large one on S3 in parts, and in the end of all bytes."""
+    told: list[int] = []
+    store.commit(folder, store.uri("corpus", "k1"), manifest_for(), told=told.append)
+    assert sum(told) == sum(len(content) for content in contents(folder).values())
+    assert len(told) >= 4 + 2 * (store.protocol == "s3")
+
+
 def test_the_first_commit_stands(store: Store, folder: Path, tmp_path: Path) -> None:
     """A second commit of the same key returns the first one's manifest and changes nothing."""
     uri = store.uri("corpus", "k1")
