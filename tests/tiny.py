@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tasks.settings import ScratchSettings
-from tasks.tokenize_corpus import train_tokenizer
+from tasks.tokenize_corpus.wordpiece import train_tokenizer
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog near the river bank.",

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from tasks.filter_markdown.dropping import Fingerprint, held_out
 from tasks.filter_markdown.judging import RawDocument, judge
 from tasks.settings import FilterSettings, TokenizeSettings
-from tasks.tokenize_corpus import tokenize_split
+from tasks.tokenize_corpus.windows import tokenize_split
 
 
 def freeze_corpus(

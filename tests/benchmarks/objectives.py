@@ -21,7 +21,7 @@ from transformers import AutoTokenizer
 from tasks.filter_markdown.judging import RawDocument, judge
 from tasks.make_demo_docs import make_demo_docs
 from tasks.settings import FilterSettings, ScratchSettings, TrainSettings
-from tasks.tokenize_corpus import train_tokenizer
+from tasks.tokenize_corpus.wordpiece import train_tokenizer
 from tasks.train_model.engine import train
 from tasks.train_model.job import Outcome, TrainJob
 from tests.benchmarks.corpus import freeze_corpus

@@ -13,7 +13,7 @@ from datasets.utils.logging import disable_progress_bar
 
 from tasks.filter_markdown.stage import filter_documents, workers_for
 from tasks.settings import FilterSettings, TokenizeSettings
-from tasks.tokenize_corpus import tokenize_split
+from tasks.tokenize_corpus.windows import tokenize_split
 
 
 def prepare_rounds(

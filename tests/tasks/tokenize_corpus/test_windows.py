@@ -1,37 +1,12 @@
-"""Windows rebuild their documents, fit their room, and end at good places."""
+"""Windows hold their documents' tokens, framed, with what is known of each token."""
 
 from itertools import chain
 
 import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tasks.settings import ScratchSettings, TokenizeSettings
-from tasks.tokenize_corpus import (
-    LINE,
-    PARAGRAPH,
-    SENTENCE,
-    WORD,
-    boundary_scores,
-    code_flags,
-    cut_windows,
-    special_frame,
-    tokenize_split,
-    train_tokenizer,
-)
-
-TEXTS = [
-    "The quick brown fox jumps over the lazy dog. It runs far.\n\nThen it sleeps near the river bank.",
-    "Azure Arc connects servers, clusters and data services to the control plane.\n" * 12,
-    "short",
-]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    """A WordPiece tokenizer trained on the texts above."""
-    return train_tokenizer(lambda: TEXTS, ScratchSettings(vocab_size=300))
+from tasks.settings import TokenizeSettings
+from tasks.tokenize_corpus.windows import code_flags, special_frame, tokenize_split
+from tests.tasks.tokenize_corpus.conftest import TEXTS
 
 
 class Documents(list):
@@ -41,31 +16,6 @@ class Documents(list):
         """The columns of a slice."""
         rows = super().__getitem__(item)
         return {"text": [text for text, _ in rows], "code_spans": [spans for _, spans in rows]}
-
-
-@given(st.lists(st.integers(0, 4), max_size=400), st.integers(1, 40))
-@settings(max_examples=300, deadline=None)
-def test_windows_rebuild_the_document(scores, room):
-    """Windows follow one another without a gap, none is empty, and none is longer than its room."""
-    windows = cut_windows(np.array(scores, np.int64), room)
-    assert [a for a, _ in windows] == [0, *(b for _, b in windows)][: len(windows)]
-    assert sum(b - a for a, b in windows) == len(scores)
-    assert all(0 < b - a <= room for a, b in windows)
-
-
-def test_a_cut_waits_for_a_paragraph():
-    """Of the places near a window's end, the one before a paragraph is taken."""
-    scores = np.full(100, WORD)
-    scores[[44, 47]] = [PARAGRAPH, SENTENCE]
-    assert cut_windows(scores, 50)[0].tolist() == [0, 44]
-
-
-def test_boundaries_come_from_the_text():
-    """Paragraphs, lines, sentences and words score in that order, and pieces of a word score nothing."""
-    text = "ab. cd\nef\n\nghij"
-    starts = np.array([0, 2, 4, 7, 11, 13])
-    ends = np.array([2, 3, 6, 9, 13, 15])
-    assert boundary_scores(text, starts, ends).tolist() == [0, 0, SENTENCE, LINE, PARAGRAPH, 0]
 
 
 def test_code_flags_follow_the_spans():
@@ -125,10 +75,3 @@ def test_a_mask_token_in_a_text_is_text(tokenizer):
     ids = table.dataset("test")[0]["input_ids"]
     assert tokenizer.mask_token_id not in ids
     assert ids.count(tokenizer.sep_token_id) == 1
-
-
-def test_training_a_tokenizer_is_repeatable(tokenizer):
-    """The same texts give the same vocabulary with the same ids."""
-    again = train_tokenizer(lambda: TEXTS, ScratchSettings(vocab_size=300))
-    assert again.get_vocab() == tokenizer.get_vocab()
-    assert again("Azure Arc") == tokenizer("Azure Arc")

@@ -1,0 +1,150 @@
+"""Documents' tokens as a table of windows.
+
+`chunk` cuts every document into windows and drops nothing; `truncate` keeps each document's first window,
+as the notebook did, which at 128 tokens trains on 7 % of a documentation corpus. A window never spans two
+documents.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tasks import boundaries
+from tasks.boundaries import Levels, boundary_levels, sentence_starts
+from tasks.run_progress import tell
+from tasks.settings import TokenizeSettings
+from tasks.stage import stage_logger
+from tasks.tokenize_corpus.cutting import Ints, boundary_scores, cut_windows
+
+BATCH = 512
+"""Documents tokenized at once; the tokenizer spreads them over all cores."""
+
+
+def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The special tokens that the tokenizer puts before and after a text: for BERT ([CLS], [SEP])."""
+    ids = tokenizer("a")["input_ids"]
+    special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
+    first, last = special.index(0), len(special) - special[::-1].index(0)
+    return ids[:first], ids[last:]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenized:
+    """A document's tokens."""
+
+    index: int
+    """Its place in the split."""
+    ids: npt.NDArray[np.int32]
+    code: npt.NDArray[np.bool_]
+    """Which tokens are code."""
+    levels: Levels
+    """What begins at each token (see `tasks.boundaries`)."""
+
+
+class WindowTable:
+    """Windows of one split, gathered as Arrow columns without a Python object per token."""
+
+    def __init__(self, prefix: list[int], suffix: list[int]) -> None:
+        self._prefix, self._suffix = np.array(prefix, np.int32), np.array(suffix, np.int32)
+        self._tables: list[pa.Table] = []
+        self.tokens = 0
+        self.windows = 0
+
+    def add(self, documents: list[Tokenized], cuts: list[Ints]) -> None:
+        """Add the windows of some documents.
+
+        Args:
+            cuts: for each document, (windows, 2) where each of its windows starts and ends.
+        """
+        windows = np.concatenate([cut for cut in cuts if len(cut)] or [np.zeros((0, 2), np.int64)])
+        if not len(windows):
+            return
+        before, after = len(self._prefix), len(self._suffix)
+        lengths = np.diff(windows)[:, 0]
+        bounds = np.concatenate(([0], np.cumsum(lengths + before + after)))
+        # Where each token of the text lands among those of the windows.
+        places = np.arange(lengths.sum()) + np.repeat(
+            bounds[:-1] + before - np.cumsum(lengths) + lengths, lengths
+        )
+        # A document's windows follow one another from its first token on.
+        taken = [slice(0, int(cut[-1, 1]) if len(cut) else 0) for cut in cuts]
+
+        def spread(parts: Iterable[npt.NDArray[Any]], filler: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            filler[places] = np.concatenate([part[some] for part, some in zip(parts, taken, strict=True)])
+            return filler
+
+        ids = np.empty(bounds[-1], np.int32)
+        ids[bounds[:-1, None] + np.arange(before)] = self._prefix
+        ids[bounds[1:, None] + np.arange(-after, 0)] = self._suffix
+        columns = {
+            "input_ids": spread((one.ids for one in documents), ids),
+            "code": spread((one.code for one in documents), np.zeros(bounds[-1], np.bool_)),
+            "boundaries": spread(
+                (one.levels for one in documents), np.full(bounds[-1], boundaries.WORD, np.uint8)
+            ),
+        }
+        offsets = pa.array(bounds, pa.int32())
+        lists = {name: pa.ListArray.from_arrays(offsets, pa.array(flat)) for name, flat in columns.items()}
+        document = np.repeat([one.index for one in documents], [len(cut) for cut in cuts])
+        self._tables.append(pa.table(lists | {"document": pa.array(document, pa.int32())}))
+        self.windows += len(windows)
+        self.tokens += int(lengths.sum())
+
+    def dataset(self, fingerprint: str) -> Any:
+        """The windows as a Hugging Face dataset."""
+        from datasets import Dataset
+
+        return Dataset(pa.concat_tables(self._tables).combine_chunks(), fingerprint=fingerprint)
+
+
+def code_flags(spans: list[dict[str, int]], starts: Ints) -> npt.NDArray[np.bool_]:
+    """Which tokens begin inside one of the document's code spans (sorted, characters `start` to `end`)."""
+    if not spans:
+        return np.zeros(len(starts), np.bool_)
+    edges = np.array([(span["start"], span["end"]) for span in spans], np.int64)
+    place = np.searchsorted(edges[:, 0], starts, side="right") - 1
+    inside: npt.NDArray[np.bool_] = (place >= 0) & (starts < edges[np.maximum(place, 0), 1])
+    return inside
+
+
+def tokenize_split(
+    documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str, part: tuple[float, float] = (0, 1)
+) -> tuple[WindowTable, int]:
+    """The windows of one split, and how many tokens its documents have before any truncation.
+
+    `part` is what share of all documents comes before this split, and what share is in it.
+    """
+    backend = tokenizer.backend_tokenizer
+    prefix, suffix = special_frame(tokenizer)
+    # "[MASK]" written in a document is text like any other.
+    backend.encode_special_tokens = True
+    backend.no_truncation()
+    room = settings.max_seq_length - len(prefix) - len(suffix)
+    table, total, log = WindowTable(prefix, suffix), 0, stage_logger()
+    for first in range(0, len(documents), BATCH):
+        batch = documents[first : first + BATCH]
+        encodings = backend.encode_batch(batch["text"], add_special_tokens=False)
+        rows, cuts = [], []
+        for index, (text, spans, encoding) in enumerate(
+            zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
+        ):
+            ids = np.array(encoding.ids, np.int32)
+            offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+            flags = code_flags(spans, offsets[:, 0])
+            levels = boundary_levels(encoding.word_ids, offsets[:, 0], sentence_starts(text, spans))
+            total += len(ids)
+            rows.append(Tokenized(index, ids, flags, levels))
+            if settings.mode == "truncate":
+                cuts.append(cut_windows(np.zeros(min(room, len(ids)), np.int64), room))
+            else:
+                cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
+        table.add(rows, cuts)
+        done = min(first + BATCH, len(documents))
+        tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / len(documents))
+        log.info("Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows)
+    backend.encode_special_tokens = False
+    return table, total
