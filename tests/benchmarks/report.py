@@ -46,7 +46,9 @@ def where(options: dict[str, Any]) -> dict[str, Any]:
     ).stdout.strip()
     docs = options["docs"]
     asked = {name: options[name] for name in ("max_seq_length", "rounds")}
-    budget = {"quality": "seconds", "tokens": "tokens", "prepare": None}.get(options["kind"], "steps")
+    budget = {"quality": "seconds", "defaults": "seconds", "tokens": "tokens", "prepare": None}.get(
+        options["kind"], "steps"
+    )
     asked |= {budget: options[budget]} if budget else {}
     return {
         "commit": commit,
@@ -128,7 +130,7 @@ def plot(results: Results, kind: str, path: Path) -> None:
         for place, result in enumerate(rounds):
             spent, losses = zip(*result["points"], strict=True)
             axes.plot(spent, losses, color=f"C{number}", alpha=0.8, marker=".", label=None if place else name)
-    axes.set_xlabel("seconds of training" if kind == "quality" else "tokens trained on")
+    axes.set_xlabel("tokens trained on" if kind == "tokens" else "seconds of training")
     axes.set_ylabel("held-out loss (nats a masked token)")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -1,10 +1,11 @@
 """docs-mlm's training engine beside the stock recipes, and its preparation beside `datasets.map`.
 
-python -m tests.benchmarks.train speed|quality|tokens|ablation|prepare [--docs FOLDER] [--model MODEL] …
+python -m tests.benchmarks.train KIND [--docs FOLDER] [--model MODEL] …
 
 - `speed`: identical windows for all arms, tokens/s and peak memory.
 - `quality`: held-out loss after the same seconds of training; every arm's learning rate ends with them.
 - `tokens`: held-out loss after the same tokens, with the same schedule: is the faster way as good?
+- `defaults`: held-out loss after the same seconds, with other settings than ours: are the defaults right?
 - `ablation`: what each piece of the engine gives.
 - `prepare`: documents/s from raw Markdown to windows of tokens.
 
@@ -60,6 +61,15 @@ ARMS = {
     "speed": [Arm(name="stock fp32"), Arm(name="stock bf16", precision="bf16"), OURS],
     "quality": [NOTEBOOK, RUN_MLM, *LENT, OURS],
     "tokens": [*LENT, Arm(name="stock on our windows, likewise", **SCHEDULE), OURS],
+    "defaults": [
+        *(
+            replace(OURS, name=f"learning rate {rate:g}", learning_rate=rate)
+            for rate in (1e-4, 3e-4, 6e-4, 1e-3)
+        ),
+        *(replace(OURS, name=f"batch {size}", batch=size) for size in (8, 32)),
+        replace(OURS, name="without hidden dropout", hidden_dropout=0.0),
+        replace(OURS, name="without warmup", warmup_share=0.0),
+    ],
     "ablation": [
         OURS,
         replace(OURS, name="without the sparse last layer", depth="head"),
@@ -71,7 +81,7 @@ ARMS = {
         replace(OURS, name="with torch.compile", compiled=True),
     ],
 }
-MEASURES = {"quality": "seconds", "tokens": "tokens"}
+MEASURES = {"quality": "seconds", "defaults": "seconds", "tokens": "tokens"}
 BASE_SIZES = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -165,7 +175,9 @@ def parse() -> argparse.Namespace:
         "--batch", type=int, help="windows a step, for all arms; each recipe's own by default"
     )
     parser.add_argument("--steps", type=int, default=12, help="steps of a speed or ablation run")
-    parser.add_argument("--seconds", type=float, default=30, help="training time of a quality run")
+    parser.add_argument(
+        "--seconds", type=float, default=30, help="training time of a quality or defaults run"
+    )
     parser.add_argument("--tokens", type=float, default=60_000, help="tokens of a run of equal tokens")
     parser.add_argument("--eval-windows", type=int, default=128, help="held-out windows to measure on")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a seed of its own")
