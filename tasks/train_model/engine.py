@@ -17,7 +17,7 @@ from tasks.errors import UserError
 from tasks.settings import TrainSettings
 from tasks.stage import stage_logger
 from tasks.train_model import hardware, ranks
-from tasks.train_model.batching import MaskedBatches, PairPlan, Plan, Windows, read_windows
+from tasks.train_model.batching import MaskedBatches, PairPlan, Plan
 from tasks.train_model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.history import curve, kept_by_meter, last_tenth, stored_state
@@ -30,6 +30,7 @@ from tasks.train_model.progress import Meter
 from tasks.train_model.samples import fill, fill_samples, sample_places
 from tasks.train_model.trackers import prepare_trackers
 from tasks.train_model.trainer import KeepBest, MlmTrainer, StopGently, SubmitCheckpoints
+from tasks.train_model.windows import Windows, read_windows
 
 CLOSE_SECONDS = 25.0
 """How long an interrupted run waits for its last checkpoint's upload: SIGKILL follows SIGTERM after 30."""

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batching import Windows, batch_tensors, pair_tensors
+from tasks.train_model.batching import batch_tensors, pair_tensors
 from tasks.train_model.heads import MaskedPlaces, SparseRows, masked_logits, mlm_logits
 from tasks.train_model.masking import IGNORED, Masker
 from tasks.train_model.pairs import Pairs
+from tasks.train_model.windows import Windows
 
 EVAL_SEED = 0
 EVAL_RATE = 0.15

@@ -8,8 +8,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batching import Windows
 from tasks.train_model.heads import mlm_logits
+from tasks.train_model.windows import Windows
 
 SAMPLES = 3
 AROUND = 12

@@ -18,7 +18,7 @@ from transformers.modeling_utils import PreTrainedModel
 from transformers.trainer_callback import PrinterCallback
 
 from tasks.train_model import ranks
-from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, Plan, Windows, only
+from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, Plan, only
 from tasks.train_model.evaluation import evaluate, take_places
 from tasks.train_model.hardware import Precision
 from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
@@ -26,6 +26,7 @@ from tasks.train_model.interrupt import StopRequest
 from tasks.train_model.masking import IGNORED
 from tasks.train_model.pairs import Pairs
 from tasks.train_model.progress import Meter
+from tasks.train_model.windows import Windows
 
 BEST = "best.safetensors"
 """The weights of the lowest held-out loss so far, beside the newest in every checkpoint."""

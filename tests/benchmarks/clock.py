@@ -13,10 +13,10 @@ from typing import Any, Literal
 import torch
 from transformers import Trainer, TrainerCallback
 
-from tasks.train_model.batching import read_windows
 from tasks.train_model.evaluation import evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.masking import Masker
+from tasks.train_model.windows import read_windows
 
 POINTS = 4
 """Evaluations in a run, at even shares of its budget; the last at its end."""

@@ -18,9 +18,9 @@ from tasks.train_model.batching import (
     Plan,
     batch_tensors,
     only,
-    read_windows,
 )
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.windows import read_windows
 
 
 def lengths_of(count: int, seed: int = 0) -> np.ndarray:

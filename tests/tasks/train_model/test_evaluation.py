@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from tasks.train_model import evaluation
-from tasks.train_model.batching import Windows, read_windows
 from tasks.train_model.evaluation import EVAL_RATE, eval_masker, evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.loading import load_model
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.windows import Windows, read_windows
 from tests.tasks.train_model.conftest import TINY
 
 

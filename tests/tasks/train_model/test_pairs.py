@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tasks.boundaries import SENTENCE
 from tasks.errors import UserError
-from tasks.train_model.batching import read_windows
 from tasks.train_model.masking import IGNORED
 from tasks.train_model.pairs import FALSE, FOLLOWS, FRAME, Kind, Pairs, PairTable
 from tasks.train_model.sentences import Documents, cut_chunks
+from tasks.train_model.windows import read_windows
 
 
 def make_documents(lengths: list[int], seed: int = 0) -> Documents:

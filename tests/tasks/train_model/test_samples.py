@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.train_model.batching import Windows, read_windows
 from tasks.train_model.loading import load_model
 from tasks.train_model.samples import fill, fill_samples, sample_places
+from tasks.train_model.windows import Windows, read_windows
 from tests.tasks.train_model.conftest import TINY
 
 
