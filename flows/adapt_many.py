@@ -35,8 +35,10 @@ from tasks.settings import (
 
 @flow(name="docs-mlm-several", persist_result=False)
 def adapt_many(
-    sources: Annotated[list[SourceSettings], Field(min_length=1)],
+    *,  # the form asks in this order
     corpus: Literal["each", "joint"] = "each",
+    at_once: Annotated[int, Field(ge=1, le=64)] = 1,
+    sources: Annotated[list[SourceSettings], Field(min_length=1)],
     filter: FilterSettings = DEFAULTS.filter,
     tokenize: TokenizeSettings = DEFAULTS.tokenize,
     model: ModelSettings = DEFAULTS.model,
@@ -44,18 +46,17 @@ def adapt_many(
     publish: PublishSettings = DEFAULTS.publish,
     store: str = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
-    at_once: Annotated[int, Field(ge=1, le=64)] = 1,
 ) -> list[Outcome]:
     """Adapt a model to each of several documentation repositories, or one model to all of them.
 
     Args:
-        sources: One or more sources, each as a single run takes it.
         corpus: each: a model of every source; joint: one model of all sources' documents together.
+        at_once: Sources that are worked on at the same time, each in a process of its own on the worker's
+            machine. A joint corpus is then trained on in one.
+        sources: One or more sources, each as a single run takes it.
         store: Where every result is kept: a folder, file:///… or s3://bucket/prefix. The keys and the
             endpoint of S3 come from the worker's environment (AWS_*).
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
-        at_once: Sources that are worked on at the same time, each in a process of its own on the worker's
-            machine. A joint corpus is then trained on in one.
     """
     check_store_keys(store)
     settings = Settings(

@@ -76,6 +76,7 @@ def test_the_demo_runs_when_its_schedule_says_so(worker, store):
         ({"train": {"learning_rat": 0.1}}, "learning_rat"),
         ({"filter": {"cleaning": "html"}}, "cleaning"),
         ({"tokenize": {"max_seq_length": "long"}}, "max_seq_length"),
+        ({"trian": {"learning_rate": 1e-4}}, "trian"),
     ],
 )
 def test_a_bad_value_is_refused_before_a_worker_is_bothered(server, tiny, change, named):
