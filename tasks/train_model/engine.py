@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, TrainingArguments
@@ -18,12 +19,13 @@ from tasks.settings import TrainSettings
 from tasks.stage import stage_logger
 from tasks.train_model import hardware, ranks
 from tasks.train_model.batching import MaskedBatches, PairPlan, Plan
+from tasks.train_model.counting import Tokens
 from tasks.train_model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.history import curve, kept_by_meter, last_tenth, stored_state
 from tasks.train_model.interrupt import StopRequest, delayed_stop
 from tasks.train_model.job import Outcome, TrainJob
-from tasks.train_model.loading import keep_pair_head, load_model
+from tasks.train_model.loading import keep_pair_head, load_model, start_from_frequencies
 from tasks.train_model.masking import Masker
 from tasks.train_model.pairs import Kind, Pairs, allows_false
 from tasks.train_model.progress import Meter
@@ -99,6 +101,8 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
     else:
         if resumed:
             log.info("Resuming from step %d of %d", resumed, meter.total)
+        elif start_from_frequencies(run.model, run.token_counts()):
+            log.info("The MLM head starts from how often each token occurs")
         with delayed_stop(request):
             trainer.train(resume_from_checkpoint=str(job.resume_from) if job.resume_from else None)
             meter.pause()
@@ -148,6 +152,12 @@ class _Run:
         return evaluate(
             self.model, self.rows, self.held_out, batches.masker, batches.pad_token_id, pairs=pairs
         )
+
+    def token_counts(self) -> Tokens:
+        """(vocabulary,) how often each token occurs in the training windows; special ones never do."""
+        counts: Tokens = np.bincount(self.batches.windows.ids, minlength=len(self.tokenizer))
+        counts[list(self.batches.masker.special_ids)] = 0
+        return counts
 
     def fill(self) -> list[list[str]]:
         """The model's best tokens for the sample places."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from torch import Tensor
 from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForPreTraining
 from transformers.modeling_utils import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
@@ -12,6 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_N
 from tasks.errors import UserError
 from tasks.settings import ScratchSettings
 from tasks.stage import stage_logger
+from tasks.train_model.counting import Tokens
 
 PAIR_HEAD = ("bert.pooler.", "cls.seq_relationship.")
 """How the names of BERT's weights for pairs of sentences begin."""
@@ -62,6 +64,7 @@ def load_model(
         )
     else:
         model = BertForPreTraining(config) if pairs else BertForMaskedLM(config)
+        model.starts_afresh = True
     # What is saved keeps the checkpoint's own rates, for whoever fine-tunes it.
     for name, rate in own.items():
         setattr(model.config, name, rate)
@@ -164,7 +167,38 @@ def _from_checkpoint(
             stage_logger().warning(
                 "%s has no weights for its %s head, which starts afresh: %s", location, name, ", ".join(keys)
             )
+    bias = _output_bias(model)
+    names = {name for name, one in model.named_parameters(remove_duplicate=False) if one is bias}
+    model.starts_afresh = bool(names.intersection(missing))
     return model
+
+
+def start_from_frequencies(model: PreTrainedModel, counts: Tokens) -> bool:
+    """Let an MLM head that starts afresh predict each token as often as the corpus has it.
+
+    Its bias becomes the tokens' log frequencies, which it would otherwise spend its first hundred steps on
+    (Karpathy, A Recipe for Training Neural Networks, 2019: "init well"). A head that came with the
+    checkpoint is left as it is.
+
+    Args:
+        counts: (tokenizer's vocabulary,) how often each token is to be predicted.
+
+    Returns:
+        Whether the head starts afresh and has a bias.
+    """
+    bias = _output_bias(model)
+    if bias is None or not getattr(model, "starts_afresh", False):
+        return False
+    smooth = torch.full((len(bias),), 0.5, dtype=torch.float64)
+    smooth[: len(counts)] += torch.from_numpy(counts)
+    with torch.no_grad():
+        bias.copy_((smooth / smooth.sum()).log())
+    return True
+
+
+def _output_bias(model: PreTrainedModel) -> Tensor | None:
+    bias: Tensor | None = getattr(model.get_output_embeddings(), "bias", None)
+    return bias
 
 
 def keep_pair_head(trained: Path, location: Path) -> bool:

@@ -48,6 +48,8 @@ class Arm:
     depth: str = "last layer"
     """How deep the sparse rows go, for the ablation."""
     by_length: bool = True
+    frequencies: bool = True
+    """Whether a fresh head starts from how often tokens occur."""
     compiled: bool = False
 
 
@@ -99,6 +101,8 @@ def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:
         heads.SparseRows._deepest = lambda self, model: spec.arm.depth  # type: ignore[method-assign,assignment,return-value]
     if not spec.arm.by_length:
         batching.POOL = 1
+    if not spec.arm.frequencies:
+        engine.start_from_frequencies = lambda model, counts: False
     engine.MlmTrainer = timed(engine.MlmTrainer, clock)  # type: ignore[misc,assignment]
     settings = TrainSettings(
         num_train_epochs=1000,

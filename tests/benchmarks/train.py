@@ -74,6 +74,7 @@ ARMS = {
         OURS,
         replace(OURS, name="without the sparse last layer", depth="head"),
         replace(OURS, name="without any sparse rows", depth="none"),
+        replace(OURS, name="without the head's start from frequencies", frequencies=False),
         replace(OURS, name="in fp32", precision="fp32"),
         replace(OURS, name="with attention dropout", attention_dropout=None),
         replace(OURS, name="without any dropout", hidden_dropout=0.0),
@@ -148,7 +149,7 @@ def train_rounds(
             )
             result = run(spec, folder)
             results[arm.name].append(result)
-            if model is not None and result["points"]:
+            if model is not None and result["points"] and not arm.ours:
                 initial = result["points"][0][1]
             loss = f", held-out loss {result['loss']:.3f}" if result["loss"] is not None else ""
             print(

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -18,7 +19,7 @@ from transformers import (
 
 from tasks.errors import UserError
 from tasks.settings import ScratchSettings
-from tasks.train_model.loading import load_model
+from tasks.train_model.loading import load_model, start_from_frequencies
 from tests.tasks.train_model.conftest import TINY
 
 SIZES: dict[str, Any] = {
@@ -60,6 +61,24 @@ def test_a_checkpoint_without_head_gets_a_fresh_one(tmp_path: Path, caplog: pyte
     again = load_model(tmp_path, **FIT)
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, again.state_dict()[name]), name
+
+
+def test_a_fresh_head_starts_from_frequencies(tmp_path: Path) -> None:
+    """With nothing else to go by it predicts tokens as often as they occur, and a checkpoint's own head stays."""
+    counts = np.zeros(125, np.int64)
+    counts[[7, 9]] = 300, 100
+    BertModel(BertConfig(**SIZES)).save_pretrained(tmp_path / "encoder")
+    whole = BertForMaskedLM(BertConfig(**SIZES))
+    torch.nn.init.normal_(whole.cls.predictions.bias)
+    whole.save_pretrained(tmp_path / "whole")
+    for location in (None, tmp_path / "encoder"):
+        model = load_model(location, scratch=TINY, **FIT)
+        assert start_from_frequencies(model, counts)
+        chances = model.get_output_embeddings().bias.softmax(0)
+        assert chances[7] > 2.9 * chances[9] > 100 * chances[8]
+    model = load_model(tmp_path / "whole", **FIT)
+    assert not start_from_frequencies(model, counts)
+    assert torch.equal(model.get_output_embeddings().bias, whole.cls.predictions.bias)
 
 
 def test_dropout_is_set_for_training_only(tmp_path: Path) -> None:
