@@ -64,7 +64,7 @@ def test_a_checkpoint_without_head_gets_a_fresh_one(tmp_path: Path, caplog: pyte
 
 
 def test_a_fresh_head_starts_from_frequencies(tmp_path: Path) -> None:
-    """With nothing else to go by it predicts tokens as often as they occur, and a checkpoint's own head stays."""
+    """It predicts tokens as often as they occur in the corpus; a checkpoint's own head stays."""
     counts = np.zeros(125, np.int64)
     counts[[7, 9]] = 300, 100
     BertModel(BertConfig(**SIZES)).save_pretrained(tmp_path / "encoder")
