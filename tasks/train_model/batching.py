@@ -9,7 +9,9 @@ smaller step.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.train_model.counting import Tokens
+from tasks.train_model.interrupt import starting_helpers
 from tasks.train_model.masking import IGNORED, Masker
 from tasks.train_model.pairs import PairRows, Pairs
 from tasks.train_model.windows import Windows
@@ -222,6 +225,11 @@ def pair_tensors(seen: Tokens, labels: Tokens, rows: PairRows, in_step: int) -> 
 
 class EpochLoader(DataLoader[dict[str, torch.Tensor]]):
     """A data loader whose order follows the epoch, told by transformers' Trainer."""
+
+    def __iter__(self) -> Any:
+        """Begin an epoch; the first one starts the workers."""
+        with starting_helpers() if self.num_workers else nullcontext():
+            return super().__iter__()
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch, counted from 0."""

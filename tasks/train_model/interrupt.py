@@ -1,12 +1,16 @@
 """SIGTERM and Ctrl-C, heard but not obeyed at once: the step is finished and saved first."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(slots=True)
@@ -35,7 +39,7 @@ def delayed_stop(request: StopRequest) -> Iterator[None]:
         request.signal = number
         restore()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         before[number] = signal.signal(number, note)
     try:
         yield
@@ -44,3 +48,27 @@ def delayed_stop(request: StopRequest) -> Iterator[None]:
     if request.signal is not None:
         signal.raise_signal(request.signal)
         raise KeyboardInterrupt
+
+
+@contextmanager
+def starting_helpers() -> Iterator[None]:
+    """Within, processes are started that hear no SIGTERM and no SIGINT before they call `stand_aside`.
+
+    Both come to a whole process group: Ctrl-C from the terminal, SIGTERM from many that end services. The
+    step that is to be finished still needs its data workers then.
+    """
+    # Started by the first of them otherwise, it would unblock the signals.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def stand_aside(_worker: int) -> None:
+    """In a data worker: leave the process group that is signalled; the worker ends with its parent."""
+    os.setsid()
+    for number in signal.sigpending().intersection(STOPS):
+        signal.sigwait({number})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)

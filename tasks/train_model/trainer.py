@@ -22,7 +22,7 @@ from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, P
 from tasks.train_model.evaluation import evaluate, take_places
 from tasks.train_model.hardware import Precision
 from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
-from tasks.train_model.interrupt import StopRequest
+from tasks.train_model.interrupt import StopRequest, stand_aside
 from tasks.train_model.masking import IGNORED
 from tasks.train_model.pairs import Pairs
 from tasks.train_model.progress import Meter
@@ -77,6 +77,7 @@ class MlmTrainer(Trainer):
             num_workers=workers,
             # Spawned, not forked: the store's client, which uploads checkpoints meanwhile, survives no fork.
             multiprocessing_context="spawn" if workers else None,
+            worker_init_fn=stand_aside if workers else None,
             persistent_workers=workers > 0,
             pin_memory=self.args.dataloader_pin_memory and torch.cuda.is_available(),
             # Workers need no random numbers, and the run's own must not depend on how many there are.

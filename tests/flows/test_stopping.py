@@ -4,6 +4,8 @@ import json
 import re
 import signal
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -23,14 +25,27 @@ def arguments(repositories, tmp_path):
     return [str(path), "--source.url", repositories.url("docs.git")]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, arguments, server_url, tmp_path):
+def processes_of(machine) -> list[str]:
+    """The command lines of all processes, in whatever session, that began with this machine's environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"DOCS_MLM_WORK_DIR={machine}/".encode() in (entry / "environ").read_bytes():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 2)])
+def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, workers, arguments, server_url, tmp_path):
     """The step is finished and stored, the exit code is the signal's, and the next run goes on from there.
 
-    Ctrl-C goes to every process of the terminal, Prefect's temporary server among them, and yet is heard.
+    Ctrl-C goes to every process of the terminal, Prefect's temporary server and the data workers among them,
+    and yet is heard.
     """
     store, machine = Store(str(tmp_path / "store")), tmp_path / "machine"
-    arguments += ["--store", store.url]
+    arguments += ["--store", store.url, "--train.dataloader-num-workers", str(workers)]
+    # Many micro-batches a step, so that the one under way still needs some from the workers.
+    arguments += ["--train.per-device-train-batch-size", "1", "--train.gradient-accumulation-steps", "16"]
     own = {"PREFECT_API_URL": server_url} if number == signal.SIGTERM else {}
     attempt = start_run(arguments, machine, **own)
     attempt.wait_for("Stored checkpoint")
@@ -42,6 +57,10 @@ def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, arguments, serv
     assert re.search(r"Flow run .* - Finished in state Crashed", log)
     assert "Traceback" not in log
     assert attempt.out.read_text() == ""
+    end = time.monotonic() + 30
+    while left := processes_of(machine):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
     (key,) = store.folders(store.uri("checkpoints"))
     newest = store.folders(store.uri("checkpoints", key))[-1]
     assert newest.startswith(f"step-{saved:010d}-")
