@@ -102,9 +102,11 @@ def test_what_a_killed_git_left_is_cleared(server: GitServer, clone: Clone, tmp_
             folder / "refs" / "docs" / "x.lock", folder / "objects" / "pack" / "tmp_pack_abc"]  # fmt: skip
     for file in left:
         file.write_bytes(b"half")
+    made = folder.stat().st_ino
     add_commit(repository, {"a.md": "two"})
     assert clone(url=server.url("docs.git"))[1][0]["content"] == b"two"
     assert not any(file.exists() for file in left)
+    assert folder.stat().st_ino == made, "the clone was not thrown away for them"
 
 
 def _flip(path: Path) -> None:

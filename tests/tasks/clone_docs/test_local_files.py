@@ -1,6 +1,7 @@
 """JSON files of texts."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.clone_docs.local_files import json_documents
+from tasks.clone_docs.local_files import folder_documents, json_documents
 from tasks.errors import UserError
 from tasks.settings import SourceSettings
 
@@ -76,6 +77,19 @@ def test_a_text_above_the_limit_is_counted(tmp_path: Path) -> None:
         ("x.json#1", None, "too_large"),
         ("x.json#2", b"x" * 10, None),
     ]
+
+
+def test_a_file_above_the_limit_takes_no_memory(tmp_path: Path) -> None:
+    """Of a file above the limit no more than a block is in memory at a time, however large it is."""
+    with (tmp_path / "huge.md").open("wb") as huge:
+        huge.truncate(2_000_000_000)
+    tracemalloc.start()
+    try:
+        (found,) = folder_documents(tmp_path, SourceSettings(folder=tmp_path, max_file_bytes=1_000_000))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert (found.size, found.content, found.reason) == (2_000_000_000, None, "too_large")
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=8))
