@@ -85,10 +85,12 @@ class Request:
 class FaultProxy(S3Server):
     """Forwards to a server, except where `fault` names one of the faults below for a request.
 
-    - `500`, `503`: answer so, without asking the server (503 as `SlowDown`)
+    - `500`, `503`, or a status and an S3 code such as `429 TooManyRequests`: answer so, without asking the
+      server (503 as `SlowDown`)
     - `reset`: break the connection; `reset-after`: let the server do it, break before the answer
     - `stall`: take nothing more and answer nothing
-    - `truncate`: end the answer's body half-way; `flip`: change one bit of it
+    - `truncate`: end the answer's body half-way; `shorten`: send half of it as if it were all; `flip`:
+      change one bit of it
     """
 
     fault: Callable[[Request], str | None] = field(default=lambda request: None)
@@ -158,12 +160,13 @@ def _forward(connection, reading, headers, port, proxy, ended) -> None:
     if names.get(b"expect", b"").lower() == b"100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     length = int(names.get(b"content-length", b"0"))
-    if fault in ("500", "503"):
+    if fault is not None and fault[:3].isdigit():
         _copy(reading, None, length, proxy)
-        code = {"500": "InternalError", "503": "SlowDown"}[fault]
+        status, _, code = fault.partition(" ")
+        code = code or {"500": "InternalError", "503": "SlowDown"}[status]
         body = f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
         head = (
-            f"HTTP/1.1 {fault} Fault\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"HTTP/1.1 {status} Fault\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         connection.sendall(head.encode() + (b"" if method == "HEAD" else body))
         return
@@ -188,6 +191,11 @@ def _answer(connection, answering, answer, method, fault, proxy) -> None:
         body = _unchunked(answering) if any(b"chunked" in h.lower() for h in answer) else answering.read()
         answer = [h for h in answer if not h.lower().startswith(b"transfer-encoding:")]
         connection.sendall(b"".join([*answer, b"Content-Length: %d\r\n\r\n" % len(body), body]))
+        return
+    if fault == "shorten":
+        answer = [h for h in answer if not h.lower().startswith(b"content-length:")]
+        half = lengths[0] // 2
+        connection.sendall(b"".join([*answer, b"Content-Length: %d\r\n\r\n" % half, answering.read(half)]))
         return
     connection.sendall(b"".join([*answer, b"\r\n"]))
     if not has_body:

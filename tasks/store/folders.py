@@ -1,6 +1,5 @@
 """`Store`: committing, finding and fetching whole folders of files, and the few small objects beside them."""
 
-import errno
 import json
 import os
 import shutil
@@ -145,7 +144,7 @@ class Store:
             if intact(destination, manifest.files):
                 return destination
             shutil.rmtree(destination)
-        with _space_for(destination):
+        with _named(destination):
             destination.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
                 partial = Path(name) / "whole"
@@ -170,7 +169,7 @@ class Store:
         manifest = self.manifest(uri)
         for file in manifest.files if manifest is not None else ():
             if file.name == name:
-                with _space_for(folder):
+                with _named(folder):
                     self._fetch_file(uri, folder, file)
                 return folder / name
         return None
@@ -255,11 +254,9 @@ class Store:
 
 
 @contextmanager
-def _space_for(destination: Path) -> Iterator[None]:
-    """Say where it was that the space ran out."""
+def _named(destination: Path) -> Iterator[None]:
+    """Say which place it was that takes no files, full or not."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreError(f"no space left for {destination}: free some, then run again") from error
         raise MissingStoreError(f"{destination} cannot be written: {error}") from error

@@ -284,8 +284,6 @@ def _made_client(_process: int, _environment: tuple[tuple[str, str], ...]) -> s3
     session.unregister("before-call.s3", add_expect_header)
     client = s3fs.S3FileSystem(
         session=session,
-        # A cached listing would hide what another machine wrote a moment ago.
-        use_listings_cache=False,
         skip_instance_cache=True,
         config_kwargs={
             "connect_timeout": 10,

@@ -32,6 +32,33 @@ def test_passing_faults_are_ridden_out(proxy: FaultProxy, folder: Path, tmp_path
     assert len(proxy.requests) > 15
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "429 TooManyRequests",
+        "400 SlowDown",
+        "400 RequestTimeout",
+        "400 IncompleteBody",
+        "400 BadDigest",
+        "400 XAmzContentSHA256Mismatch",
+    ],
+)
+def test_busy_servers_and_torn_requests_are_asked_again(proxy: FaultProxy, fault: str) -> None:
+    """Throttling, and what a server says when a request arrived late or torn, is tried again."""
+    store = Store(proxy.url("busy"), patience=60)
+    proxy.fault = lambda request: fault if request.number <= 2 else None
+    store.write_json(store.uri("models", "latest.json"), {"key": "k1"})
+    assert len(proxy.requests) == 3
+
+
+def test_a_refusal_is_not_asked_again(behind_proxy: Store, proxy: FaultProxy) -> None:
+    """What no later attempt can change is told at once."""
+    proxy.fault = lambda request: "400 InvalidArgument"
+    with pytest.raises(StoreError, match="cannot be written"):
+        behind_proxy.write_json(behind_proxy.uri("models", "latest.json"), {"key": "k1"})
+    assert len(proxy.requests) == 1
+
+
 @pytest.mark.parametrize("fault", ["503", "reset", "stall"])
 def test_lasting_faults_become_one_clear_error(
     behind_proxy: Store,
@@ -92,6 +119,37 @@ def test_a_stall_ends(
     store.commit(folder, uri, manifest_for())
     assert contents(store.fetch(uri, tmp_path / "copy")) == contents(folder)
     assert len(stalled) == 2
+
+
+def test_a_stall_in_the_middle_of_a_large_body_ends(
+    proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that stops reading while more is being sent than the line holds is given up too."""
+    monkeypatch.setattr(s3_module, "_STALL", 1)
+    store = Store(proxy.url("middle"), patience=60)
+    proxy.fault = lambda request: "stall" if request.number == 1 else None
+    store.objects.write("large", bytes(32 << 20))
+    assert store.objects.entries("")["large"].size == 32 << 20
+
+
+def test_a_torn_range_is_asked_for_again(
+    behind_proxy: Store, proxy: FaultProxy, folder: Path, tmp_path: Path
+) -> None:
+    """A range that comes as half of itself, and says that this is all, is asked for until it is whole."""
+    uri = behind_proxy.uri("corpus", "k1")
+    behind_proxy.commit(folder, uri, manifest_for())
+    torn: list[Request] = []
+
+    def tear(request: Request) -> str | None:
+        if "weights" in request.target and len(torn) < 4:
+            torn.append(request)
+            return "shorten"
+        return None
+
+    proxy.fault = tear
+    store = Store(behind_proxy.url, patience=60)
+    assert contents(store.fetch(uri, tmp_path / "copy")) == contents(folder)
+    assert len(torn) == 4
 
 
 def test_a_bit_flipped_on_the_way_is_fetched_again(

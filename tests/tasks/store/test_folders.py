@@ -183,6 +183,28 @@ def test_a_manifest_in_the_folder_is_not_copied(store: Store, folder: Path) -> N
     assert store.manifest(store.uri("corpus", "k1")) == written
 
 
+def test_a_folder_is_removed_from_its_manifest_on(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting that is cut off at any file leaves no folder that counts as whole or damaged."""
+    uri = store.uri("corpus", "k1")
+    store.commit(folder, uri, manifest_for())
+    deleted: list[str] = []
+
+    def cut_off(*arguments: object, **_: object) -> None:
+        deleted.append(str(arguments))
+        raise OSError("cut off")
+
+    if store.protocol == "file":
+        monkeypatch.setattr("tasks.store.local.shutil.rmtree", cut_off)
+    else:
+        monkeypatch.setattr("tasks.store.s3.each", cut_off)
+    with pytest.raises(StoreError, match="cut off"):
+        store.remove(uri)
+    assert deleted
+    assert store.inspect(uri) is None
+
+
 def test_small_objects(store: Store, server: S3Server) -> None:
     """A JSON object reads as it was written; an absent or broken one reads as None."""
     uri = store.uri("models", "latest.json")

@@ -34,6 +34,17 @@ def test_no_space_in_the_store(tmp_path: Path, folder: Path) -> None:
     assert list((tmp_path / "store" / "corpus").iterdir()) == [tmp_path / "store" / "corpus" / "k1"]
 
 
+def test_no_space_for_a_small_object(tmp_path: Path) -> None:
+    """An object that a full disk cuts off leaves the one before it as it was, and nothing beside it."""
+    store = Store(str(tmp_path / "store"))
+    uri = store.uri("models", "latest.json")
+    store.write_json(uri, {"key": "k1"})
+    with no_file_larger_than(10), pytest.raises(StoreError, match="no space left"):
+        store.write_json(uri, {"key": "k2" * 10})
+    assert store.read_json(uri) == {"key": "k1"}
+    assert [path.name for path in (tmp_path / "store" / "models").iterdir()] == ["latest.json"]
+
+
 def test_no_space_for_a_copy(store: Store, tmp_path: Path, folder: Path) -> None:
     """A fetch to a full disk says so and leaves no part of a copy."""
     uri = store.uri("corpus", "k1")
