@@ -3,16 +3,18 @@
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tasks.published import Version
 from tasks.records import short_commit, short_name
-from tasks.resolve_plan import Plan
 from tasks.store import FolderReport, Leftover
-from tasks.summarise_run import RunSummary
+
+if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
+    from tasks.resolve_plan import Plan
+    from tasks.summarise_run import RunSummary
 
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
@@ -22,7 +24,7 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def show_plan(plan: Plan, *, as_json: bool) -> None:
+def show_plan(plan: "Plan", *, as_json: bool) -> None:
     """Each stage, whether it is reused, and why."""
     if as_json:
         stages = {
@@ -38,7 +40,7 @@ def show_plan(plan: Plan, *, as_json: bool) -> None:
     OUT.print(table)
 
 
-def show_summary(summary: RunSummary, *, as_json: bool) -> None:
+def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
     """The end of a run: what ran, the corpus, the figures, filled masks, and what to type next."""
     if as_json:
         print_json(summary.as_json())
@@ -66,7 +68,7 @@ def show_summary(summary: RunSummary, *, as_json: bool) -> None:
     OUT.print(f"  docs-mlm models --store {summary.store}")
 
 
-def show_corpus(summary: RunSummary) -> None:
+def show_corpus(summary: "RunSummary") -> None:
     """How many documents were found, kept and dropped, and why."""
     corpus = _table("documents", "count")
     corpus.add_row("found", f"{summary.documents['found']:,}")
@@ -79,7 +81,7 @@ def show_corpus(summary: RunSummary) -> None:
     show(corpus)
 
 
-def show_figures(summary: RunSummary) -> None:
+def show_figures(summary: "RunSummary") -> None:
     """Held-out loss, perplexity and accuracy before and after training."""
     training, before, after = summary.training, summary.eval["before"], summary.eval["after"]
     if before and after:
@@ -121,7 +123,8 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
         return
     table = _table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
     for v in versions:
-        figures = [_number(v.loss_before), _number(v.loss_after), _number(v.accuracy)]
+        accuracy = "–" if v.accuracy is None else f"{v.accuracy:.1%}"
+        figures = [_number(v.loss_before), _number(v.loss_after), accuracy]
         source = (short_name(v.source), short_commit(v.commit_sha))
         table.add_row(v.version, *source, f"{v.documents:,}", f"{v.steps:,}", *figures)
     OUT.print(table)
@@ -135,7 +138,7 @@ def show_reports(reports: list[FolderReport], store: str, *, as_json: bool) -> N
         print_json({"store": store, "intact": whole, "folders": [asdict(report) for report in reports]})
         return
     colours = {"intact": "green", "damaged": "red", "missing": "yellow"}
-    table = _table("stored folder", "", "files", "MB", "found")
+    table = _table("stored folder", "", "files", "MB", "")
     for report in reports:
         found = [*report.problems, *(f"{name} belongs to nothing" for name in report.unlisted)]
         state = f"[{colours[report.state]}]{report.state}[/]"

@@ -176,7 +176,10 @@ def why_run(store: Store, recipes: dict[str, dict[str, Any]], missing: set[str])
         elif latest is None:
             reasons[stage] = "nothing is stored yet"
         else:
-            changes = list(changed(_stored_settings(store, latest, stage), recipes[stage]))
+            before = _stored_settings(store, latest, stage) or {}
+            # One source and several are described by other settings, which say nothing of each other.
+            alike = before.keys() & recipes[stage].keys()
+            changes = list(changed(before, recipes[stage])) if alike else []
             reasons[stage] = "; ".join(changes[:3]) or "its result is not in the store"
         previous = stage
     return reasons

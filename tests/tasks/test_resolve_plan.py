@@ -89,6 +89,15 @@ def test_changes_are_found_in_nested_settings():
     assert list(changed({"a": None}, {"a": {"b": 1}})) == ["a.b: None → 1"]
 
 
+def test_a_source_is_not_compared_with_several(store, tmp_path):
+    """After a joint model, a single source's documents are simply not there: the two have other settings."""
+    commit(store, tmp_path, "documents", settings={"commits": {"docs": "0"}, "snapshots": {"docs": "1"}})
+    commit(store, tmp_path, "models")
+    store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"]})
+    reasons = why_run(store, {"documents": {"source": "url", "commit_sha": "2"}}, {"documents"})
+    assert reasons == {"documents": "its result is not in the store"}
+
+
 def test_a_plan_names_its_run_and_every_stage(tmp_path):
     """The plan of a folder names the folder and its content, and lists the stages in order."""
     (tmp_path / "handbook").mkdir()
