@@ -329,11 +329,12 @@ class TrainSettings(StageSettings):
         "Empty keeps the checkpoint's rate; what is saved always does.",
     )
     hidden_dropout: float | None = Field(
-        None,
+        0.0,
         ge=0,
         lt=1,
         title="Hidden dropout",
-        description="Dropout of hidden states in training; empty keeps the checkpoint's rate.",
+        description="Dropout of hidden states in training. The measured default, 0, learns faster in the few "
+        "epochs of an adaptation. Empty keeps the checkpoint's rate; what is saved always does.",
     )
     eval_steps: int = Field(
         0,

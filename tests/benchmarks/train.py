@@ -67,7 +67,7 @@ ARMS = {
             for rate in (1e-4, 3e-4, 6e-4, 1e-3)
         ),
         *(replace(OURS, name=f"batch {size}", batch=size) for size in (8, 32)),
-        replace(OURS, name="without hidden dropout", hidden_dropout=0.0),
+        replace(OURS, name="with the checkpoint's hidden dropout", hidden_dropout=None),
         replace(OURS, name="without warmup", warmup_share=0.0),
     ],
     "ablation": [
@@ -77,7 +77,7 @@ ARMS = {
         replace(OURS, name="without the head's start from frequencies", frequencies=False),
         replace(OURS, name="in fp32", precision="fp32"),
         replace(OURS, name="with attention dropout", attention_dropout=None),
-        replace(OURS, name="without any dropout", hidden_dropout=0.0),
+        replace(OURS, name="with hidden dropout too", attention_dropout=None, hidden_dropout=None),
         replace(OURS, name="batches not by length", by_length=False),
         replace(OURS, name="with torch.compile", compiled=True),
     ],
