@@ -294,6 +294,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _exit_code(command: Callable[[], None]) -> int:
     log, handler = logging.getLogger("docs_mlm"), logging.StreamHandler(sys.stderr)
     log.addHandler(handler)
+    log.propagate = False  # Prefect's own handler would show everything once more
     try:
         with stoppable():
             command()
@@ -305,6 +306,7 @@ def _exit_code(command: Callable[[], None]) -> int:
         return exit_code_of(stop)
     finally:
         log.removeHandler(handler)
+        log.propagate = True
     return 0
 
 

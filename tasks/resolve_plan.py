@@ -40,7 +40,7 @@ class Plan:
     store_url: str
     steps: dict[str, Step]
     seconds: dict[str, float] = field(default_factory=dict)
-    """Filled while the run goes on: what each stage took."""
+    """Filled while the run goes on: what each stage took that was made here and not reused."""
 
     def __getitem__(self, stage: str) -> Step:
         """The step of one stage."""

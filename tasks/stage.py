@@ -53,7 +53,7 @@ class Step:
     record: dict[str, Any] | None = None
     """The stored record of a stage that is reused."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Shared by the steps of a plan: what each stage took, filled as the run goes on."""
+    """Shared by the steps of a plan: what each stage took that was made here, filled as the run goes on."""
 
     @property
     def store(self) -> Store:
@@ -182,11 +182,13 @@ def stage(
             # Called directly, never submitted: a signal then arrives in the stage itself.
             started = time.monotonic()
             try:
-                result: R = run(step, *args, return_state=True, **kwargs).result()
+                state = run(step, *args, return_state=True, **kwargs)
+                result: R = state.result()
             except TerminationSignal:
                 note_cancellation()
                 raise
-            step.seconds[step.stage] = round(time.monotonic() - started, 3)
+            if state.name != "Cached":
+                step.seconds[step.stage] = round(time.monotonic() - started, 3)
             return result
 
         return call

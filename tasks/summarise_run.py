@@ -47,10 +47,10 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
     """The run's figures from its records."""
     stages = {
         name: {
-            "reused": step.action == "reuse",
+            "reused": name not in plan.seconds,
             "seconds": plan.seconds.get(name, 0.0),
             "uri": step.uri,
-            "why": step.why,
+            "why": step.why if step.action == "reuse" or name in plan.seconds else "another run has made it",
         }
         for name, step in plan.steps.items()
     }
@@ -144,6 +144,6 @@ def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
         ("result", result_card(summary, trained), "What this run made, and how to load it"),
     ):
         create_markdown_artifact(card, key=key, description=description)
-    if plan["models"].action == "run":
+    if "models" in plan.seconds:
         announce(summary)
     return summary

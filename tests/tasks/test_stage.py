@@ -100,6 +100,7 @@ def test_a_reused_step_builds_nothing(step, prefect_server):
     )
     assert in_flow(lambda: unsteady(reuse, 0)) == stored
     assert CALLS == []
+    assert reuse.seconds == {}
 
 
 def test_the_chain_of_ancestors_stays_whole(step, tmp_path):
@@ -134,11 +135,12 @@ def slow(step: Step, trace: Path) -> PublishedModel:
 
 
 def run_slow(step: Step, trace: Path, start: Barrier, wait_s: float) -> None:
-    """Run the stage in a process of its own, and leave the version that it got."""
+    """Run the stage in a process of its own, and leave the version that it got, and whether it made it."""
     start.wait(60)
     time.sleep(wait_s)
     version = in_flow(lambda: slow(step, trace)).version
     (trace / f"{os.getpid()}.version").write_text(version)
+    (trace / f"{os.getpid()}.{'made' if step.seconds else 'reused'}").touch()
 
 
 @pytest.mark.parametrize("kind", ["file", "s3"])
@@ -164,4 +166,6 @@ def test_two_runs_at_once_do_the_work_once(kind, step, s3, server_url, tmp_path,
         assert [run.exitcode for run in runs] == [0, 0]
         (builder,) = [path.name for path in trace.iterdir() if not path.suffix]
         assert {path.read_text() for path in trace.glob("*.version")} == {builder}
+        assert [path.stem for path in trace.glob("*.made")] == [builder]
+        assert len(list(trace.glob("*.reused"))) == 1
         assert not [name for name in step.store.objects.entries("") if name.endswith(".lease")]
