@@ -1,7 +1,8 @@
 """Stores on a folder: full disks, places that cannot be written, and folders that are never half there."""
 
+import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +53,41 @@ def test_no_space_for_a_copy(store: Store, tmp_path: Path, folder: Path) -> None
     with no_file_larger_than(1 << 20), pytest.raises(StoreError, match="no space left"):
         store.fetch(uri, tmp_path / "copies" / "copy")
     assert list((tmp_path / "copies").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="names of open files come from /proc")
+def test_a_power_cut_finds_all_or_nothing(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte and every name is on the disk before the rename that makes it count, which is, too."""
+    done: list[str] = []
+    flush, rename, replace = os.fsync, Path.rename, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        flush(descriptor)
+        done.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    def noted(method: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def note(place: Path, target: Path) -> Path:
+            done.append("renamed")
+            return method(place, target)
+
+        return note
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "rename", noted(rename))
+    monkeypatch.setattr(Path, "replace", noted(replace))
+    store = Store(str(tmp_path / "store"))
+    store.commit(folder, store.uri("corpus", "k1"), manifest_for())
+    files = {Path(name).name for name in contents(folder)} | {"manifest.json", "sub"}
+    before, after = done[: done.index("renamed")], done[done.index("renamed") + 1 :]
+    assert files < set(before)
+    assert before[-1].endswith(".partial"), "the folder itself, after all that is in it"
+    assert after == ["corpus"]
+    done.clear()
+    store.write_json(store.uri("models", "latest.json"), {"key": "k1"})
+    assert done[0].startswith(".latest.json.")
+    assert done[1:] == ["renamed", "models"]
 
 
 @pytest.mark.parametrize("root", ["a-file", "a-file/store", "/proc/store", "/dev/null"])
