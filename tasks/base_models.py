@@ -164,7 +164,7 @@ def check_window(max_seq_length: int, base: BaseModel) -> None:
 
 
 def _in_folder(folder: Path) -> BaseModel:
-    config = _config((folder / "config.json"), str(folder))
+    config = _config(folder / "config.json", folder.name)
     weights = sorted(path for path in folder.iterdir() if WEIGHTS.fullmatch(path.name))
     if not weights:
         pickled = sorted(path.name for path in folder.glob("*.bin"))
@@ -251,14 +251,14 @@ def _config(path: Path, name: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"{name} has no config.json: it is no transformers model") from error
     except ValueError as error:
-        raise UserError(f"config.json of {name} is not JSON: {error}") from error
+        raise UserError(f"{path.name} of {name} is not JSON: {error}") from error
     if not isinstance(loaded, dict):
-        raise UserError(f"config.json of {name} is not a JSON object")
+        raise UserError(f"{path.name} of {name} is not a JSON object")
     return loaded
 
 
 def _positions(config: dict[str, Any], tokenizer_config: Path) -> int:
-    known = json.loads(tokenizer_config.read_text(encoding="utf-8")) if tokenizer_config.is_file() else {}
+    known = _config(tokenizer_config, tokenizer_config.parent.name) if tokenizer_config.is_file() else {}
     return _usable_positions(config, known)
 
 

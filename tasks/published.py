@@ -41,10 +41,15 @@ def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
     """A local folder with a model: the store's newest, one of its versions or URIs, or any folder.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or a folder has only pickled weights.
     """
-    if model is not None and Path(model).expanduser().is_dir():
-        return Path(model).expanduser()
+    if model is not None and (folder := Path(model).expanduser()).is_dir():
+        if not list(folder.glob("model*.safetensors")):
+            raise UserError(
+                f"{folder} has no model.safetensors, and pickled weights are not loaded: "
+                "save the model with safe_serialization=True"
+            )
+        return folder
     if model is None:
         manifest = newest_model(store)
         if manifest is None:

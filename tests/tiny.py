@@ -1,5 +1,6 @@
 """A tiny real BERT for tests: two layers, 32 wide, with a WordPiece tokenizer of a few sentences."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -41,4 +42,25 @@ def save_tiny_bert(folder: Path, *, safe: bool = True, head: bool = True) -> Pat
     if not safe:
         (folder / "model.safetensors").unlink()
         torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    return folder
+
+
+def plant_code(folder: Path, trace: Path) -> Path:
+    """Let a saved model bring code of its own for all its parts, which leaves `trace` where it is run."""
+    for name, base in (
+        ("config", "BertConfig"),
+        ("model", "BertForMaskedLM"),
+        ("tokenizer", "BertTokenizer"),
+    ):
+        code = (
+            f"import transformers\nopen({str(trace)!r}, 'w').close()\nclass Evil(transformers.{base}): pass\n"
+        )
+        (folder / f"evil_{name}.py").write_text(code)
+    own = {
+        "config.json": {"AutoConfig": "evil_config.Evil", "AutoModelForMaskedLM": "evil_model.Evil"},
+        "tokenizer_config.json": {"AutoTokenizer": ["evil_tokenizer.Evil", None]},
+    }
+    for name, auto_map in own.items():
+        values = json.loads((folder / name).read_text()) | {"auto_map": auto_map}
+        (folder / name).write_text(json.dumps(values))
     return folder

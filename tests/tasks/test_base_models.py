@@ -8,7 +8,7 @@ from tasks.base_models import check_base_model, check_window, local_files, resol
 from tasks.errors import NetworkError, UserError
 from tasks.settings import ModelSettings, ScratchSettings
 from tasks.store import Manifest, Store
-from tests.tiny import save_tiny_bert
+from tests.tiny import plant_code, save_tiny_bert
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +114,23 @@ def test_code_of_the_models_own_is_not_run(tmp_path):
     with pytest.raises(UserError, match="does not load without code of its own"):
         check_base_model(resolve_base_model(named(folder)), tmp_path)
     assert not trace.exists()
+
+
+def test_code_beside_a_known_model_is_left_alone(tmp_path):
+    """A BERT that brings code of its own is taken for the BERT that it is, and its code does not run."""
+    folder = plant_code(save_tiny_bert(tmp_path / "own-code"), tmp_path / "ran")
+    check_base_model(resolve_base_model(named(folder)), tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_file_that_is_no_json_is_named(tmp_path, name):
+    """A broken file in a model's folder is the user's to mend."""
+    folder = save_tiny_bert(tmp_path / "broken")
+    for content in ("{", "[]"):
+        (folder / name).write_text(content)
+        with pytest.raises(UserError, match=rf"^{name} of broken is not"):
+            resolve_base_model(named(folder))
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nope", "a/b/c"])

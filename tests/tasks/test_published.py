@@ -1,11 +1,13 @@
 """Published models are found, listed and asked."""
 
+import json
+
 import pytest
 
 from tasks.errors import UserError
 from tasks.published import fill_masks, follows, list_versions, local_model, newest_model
 from tasks.store import Manifest, Store
-from tests.tiny import save_tiny_bert, tiny_tokenizer
+from tests.tiny import plant_code, save_tiny_bert, tiny_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,19 @@ def test_each_mask_gets_its_likeliest_tokens(tiny):
     masks = fill_masks(tiny, "The [MASK] fox [MASK] over.", top_k=4)
     assert [len(mask) for mask in masks] == [4, 4]
     assert all(mask == sorted(mask, key=lambda guess: -guess[1]) for mask in masks)
+
+
+def test_neither_code_nor_pickles_of_a_folder_are_loaded(tmp_path):
+    """A model folder's own code does not run, and one with pickled weights alone is refused."""
+    folder = plant_code(save_tiny_bert(tmp_path / "own-code"), tmp_path / "ran")
+    assert fill_masks(folder, "The [MASK] fox.", top_k=1)
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForPreTraining"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert 0 <= follows(folder, "Run the command.", "Then restart.") <= 1
+    assert not (tmp_path / "ran").exists()
+    pickled = save_tiny_bert(tmp_path / "pickled", safe=False)
+    with pytest.raises(UserError, match="pickled weights are not loaded"):
+        local_model(Store(str(tmp_path / "store")), str(pickled), tmp_path / "work")
 
 
 def test_a_text_without_a_mask_or_too_long_is_refused(tiny):

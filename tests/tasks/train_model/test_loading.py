@@ -21,6 +21,7 @@ from tasks.errors import UserError
 from tasks.settings import ScratchSettings
 from tasks.train_model.loading import load_model, start_from_frequencies
 from tests.tasks.train_model.conftest import TINY
+from tests.tiny import plant_code, save_tiny_bert
 
 SIZES: dict[str, Any] = {
     "vocab_size": 200,
@@ -97,6 +98,13 @@ def test_a_model_without_mlm_head_is_refused(tmp_path: Path) -> None:
     GPT2LMHeadModel(GPT2Config(vocab_size=200, n_embd=32, n_layer=1, n_head=2)).save_pretrained(tmp_path)
     with pytest.raises(UserError, match=r"'gpt2', which has no MLM head: choose a masked-language model"):
         load_model(tmp_path, **FIT)
+
+
+def test_code_of_the_models_own_is_not_run(tmp_path: Path) -> None:
+    """Of a checkpoint that brings code of its own only the weights are loaded."""
+    folder = plant_code(save_tiny_bert(tmp_path / "own-code"), tmp_path / "ran")
+    assert type(load_model(folder, **FIT)) is BertForMaskedLM
+    assert not (tmp_path / "ran").exists()
 
 
 def test_pickled_weights_are_refused(tmp_path: Path) -> None:
