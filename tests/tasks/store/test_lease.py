@@ -1,5 +1,6 @@
 """Two runs at once on one key: one works, the other waits, and a dead holder holds nobody up."""
 
+import json
 import multiprocessing
 import threading
 import time
@@ -86,3 +87,47 @@ def test_a_lease_of_another_machine_runs_out(store: Store, monkeypatch: pytest.M
     began = time.monotonic()
     with store.lease(uri, timeout=10):
         assert time.monotonic() - began > 0.5
+
+
+def test_of_two_that_find_a_dead_holder_one_gets_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs that write over the same expired lease at once do not both take it for theirs."""
+    uri, inside, most = store.uri("corpus", "k1"), [], []
+    store.objects.write("corpus/k1.lease", b'{"expires": 0}')
+    write, first, together = store.objects.write, {"a", "b"}, threading.Barrier(2)
+
+    def at_once(path: str, content: bytes, *, only_new: bool = False) -> None:
+        if (name := threading.current_thread().name) in first:
+            first.discard(name)
+            together.wait(60)
+        write(path, content, only_new=only_new)
+
+    monkeypatch.setattr(store.objects, "write", at_once)
+
+    def work() -> None:
+        with store.lease(uri):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(1)
+            inside.pop()
+
+    runs = [threading.Thread(target=work, name=name) for name in ("a", "b")]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert most == [1, 1]
+
+
+def test_a_lease_that_was_taken_over_is_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A holder that comes back to life neither renews nor deletes the lease that is another's by now."""
+    monkeypatch.setattr(lease_module, "TTL", 1.0)
+    other = {"machine": "another machine", "pid": 1, "id": "other", "expires": time.time() + 600}
+    with store.lease(store.uri("corpus", "k1")):
+        store.objects.write("corpus/k1.lease", json.dumps(other).encode())
+        end = time.monotonic() + 30
+        while "Another run took over" not in caplog.text:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+    assert json.loads(store.objects.read("corpus/k1.lease")) == other
