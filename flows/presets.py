@@ -1,5 +1,6 @@
 """Settings files: the presets that come with docs-mlm, and YAML of the user's own."""
 
+import reprlib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from tasks.settings import Settings
 
 CHECKOUT = Path(__file__).parents[1] / "deployments" / "settings"
 """Where the presets lie in a checkout; an installed docs-mlm carries them as `flows.preset_files`."""
+_BRIEFLY = reprlib.Repr()
+"""Ten lines of YAML can name a value of a billion parts, which must not be written out."""
+_BRIEFLY.maxstring = _BRIEFLY.maxother = 200
 
 
 def preset_names() -> list[str]:
@@ -37,6 +41,8 @@ def read_settings_file(name: str) -> dict[str, Any]:
             f"there is no settings file {name!r}: "
             f"give a YAML file, or one of the presets {', '.join(preset_names())}"
         ) from error
+    except RecursionError as error:
+        raise UserError(f"{name} is nested too deeply to be settings") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
     if loaded is None:
@@ -68,7 +74,9 @@ def describe(error: ValidationError) -> str:
         elif entry["type"] == "value_error":
             lines.append(f"{name}: {entry['msg'].removeprefix('Value error, ')}")
         else:
-            lines.append(f"{name} is {entry['input']!r}: {entry['msg'][0].lower()}{entry['msg'][1:]}")
+            lines.append(
+                f"{name} is {_BRIEFLY.repr(entry['input'])}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+            )
     return "\n".join(lines)
 
 

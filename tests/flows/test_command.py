@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,8 @@ def mistakes() -> dict[str, tuple[list[str], str]]:
         "out of bounds": ([*folder, "--train.mlm-probability", "1.5"], "train.mlm_probability is '1.5'"),
         "not YAML": (["{not_yaml}", *folder], "is not YAML"),
         "YAML that builds objects": (["{evil_yaml}", *folder], "is not YAML"),
+        "YAML that nests": (["{deep_yaml}", *folder], "nested too deeply"),
+        "YAML that multiplies": (["{many_yaml}", *folder], "train.seed is [["),
         "missing settings file": (["absent.yaml", *folder], "absent.yaml"),
         "window beyond positions": ([*folder, "--tokenize.max-seq-length", "65"], "choose 64 or less"),
         "no mask token": ([*folder, *_model("{maskless}")], "no mask token"),
@@ -226,6 +229,9 @@ def test_a_mistake_gets_one_clear_message(
     (tmp_path / "evil.yaml").write_text(
         f"store: !!python/object/apply:os.system ['touch {tmp_path}/trace']\n"
     )
+    (tmp_path / "deep.yaml").write_text("train: " + "[" * 50_000)
+    laughs = "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghijkl"))
+    (tmp_path / "many.yaml").write_text(f"a: &a [x]\n{laughs}train:\n  seed: *l\n")
     (tmp_path / "unknown.yaml").write_text("train:\n  learning_rat: 1\n")
     (tmp_path / "file").write_text("no folder")
     arguments, expected = mistakes()[name]
@@ -234,6 +240,7 @@ def test_a_mistake_gets_one_clear_message(
             "folder": folder, "server": repositories.url("")[:-1], "private": private.url("")[:-1],
             "object": tmp_path / "object.json", "broken": tmp_path / "broken.json",
             "not_yaml": tmp_path / "not.yaml", "evil_yaml": tmp_path / "evil.yaml",
+            "deep_yaml": tmp_path / "deep.yaml", "many_yaml": tmp_path / "many.yaml",
             "unknown_key": tmp_path / "unknown.yaml", "file": tmp_path / "file",
             "trace": tmp_path / "trace", **odd_models,
         }  # fmt: skip
