@@ -18,7 +18,7 @@ def work(_):
     print("working", flush=True)
     time.sleep(600)
 
-each(work, range(2), threads=2)
+each(work, range(1), threads=1)
 """
 
 
