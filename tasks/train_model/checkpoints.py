@@ -58,12 +58,11 @@ class CheckpointKeeper:
         if self._wait:
             self._wait_until_idle(None)
         self._spool.mkdir(parents=True, exist_ok=True)
-        partial = self._spool / f".{name}.partial"
         try:
-            _link_files(folder, partial)
-            partial.rename(self._spool / name)
+            # A folder that a kill leaves half linked counts for nothing, for it has no manifest.
+            _link_files(folder, self._spool / name)
         except OSError:
-            shutil.rmtree(partial, ignore_errors=True)
+            shutil.rmtree(self._spool / name, ignore_errors=True)
             raise
         self._start(name)
 

@@ -201,6 +201,21 @@ def test_damaged_ones_do_not_push_whole_ones_out(
     assert steps(store) == [500, 600]
 
 
+def test_declined_ones_do_not_push_newer_ones_out(
+    store: Store, keeper: Callable[..., CheckpointKeeper], tmp_path: Path
+) -> None:
+    """A run that goes on from an older checkpoint keeps its own rather than the higher steps."""
+    first = keeper(wait=True)
+    for step in (500, 900):
+        first.submit(save(tmp_path, step), step)
+    assert first.close()
+    there = keeper("there", wait=True)
+    for step in (600, 700):
+        there.submit(save(tmp_path, step), step)
+    assert there.close()
+    assert steps(store) == [600, 700]
+
+
 def test_this_machines_own_copy_is_used(proxy: FaultProxy, tmp_path: Path) -> None:
     """Nothing is downloaded where the spool has it; what only the spool has is uploaded after all."""
     store = Store(proxy.url("own"), patience=0.5)
