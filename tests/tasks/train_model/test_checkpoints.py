@@ -1,5 +1,6 @@
 """Checkpoints in the store: on a folder, on a real S3 server, and with the faults of the way there."""
 
+import errno
 import hashlib
 import itertools
 import logging
@@ -307,6 +308,29 @@ def test_what_was_not_foreseen_ends_one_upload_only(
         assert not here.close(20)
     here.submit(save(tmp_path, 2), 2)
     assert here.close(20)
+    assert steps(store) == [2]
+
+
+def test_a_full_disk_costs_one_checkpoint(
+    keeper: Callable[..., CheckpointKeeper],
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A checkpoint that cannot be sealed for want of space is said to be lost, and the next one is stored."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    here = keeper()
+    with monkeypatch.context() as broken:
+        broken.setattr("tasks.train_model.checkpoints.stored_files", full)
+        here.submit(save(tmp_path, 1), 1)
+        assert not here.close(60)
+    assert "Checkpoint 1 is lost: [Errno 28] No space left on device. Training goes on." in caplog.text
+    here.submit(save(tmp_path, 2), 2)
+    assert here.close(60)
     assert steps(store) == [2]
 
 
