@@ -136,6 +136,8 @@ def test_raw_is_the_text_as_it_is() -> None:
         ("a ![b <name> `c`\nd [e](f)](g.png) h", "a h"),
         ("| a | | c |\n|---|---|---|\n| | d | |\n| | | |", "a | | c\n| d"),
         ("- a\n- b\n\n1. c\n2. d", "a\nb\n\nc\nd"),
+        # Read as HTML and then as Markdown, this is HTML again, and so on.
+        ("<resource-group>\n\nWords.", "<resource-group>\n\nWords."),
         ("", ""),
     ],
 )
