@@ -75,6 +75,8 @@ def test_neither_code_nor_pickles_of_a_folder_are_loaded(tmp_path):
     pickled = save_tiny_bert(tmp_path / "pickled", safe=False)
     with pytest.raises(UserError, match="pickled weights are not loaded"):
         local_model(Store(str(tmp_path / "store")), str(pickled), tmp_path / "work")
+    with pytest.raises(OSError, match="safetensors"):
+        fill_masks(pickled, "The [MASK] fox.", top_k=1)
 
 
 def test_a_text_without_a_mask_or_too_long_is_refused(tiny):
