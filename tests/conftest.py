@@ -1,12 +1,15 @@
 """One Prefect server for all tests that need one, and an environment that asks nobody anything."""
 
 import os
+import signal
 
 import pytest
 
 from flows.command import QUIET
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+# What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -261,13 +261,13 @@ def test_a_killed_run_leaves_no_git_behind_and_is_resumed(
     left = _descendants(run.pid)
     assert left
     run.send_signal(number)
-    run.wait(timeout=10)
-    deadline = time.monotonic() + 8
+    run.wait(timeout=60)
+    deadline = time.monotonic() + 60
     while any(_is_running(pid) for pid in left) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(_is_running(pid) for pid in left)
     arrived = _blobs_in(_clone_folder(tmp_path))
-    assert 20 <= arrived < 240
+    assert 10 <= arrived < 240
     server.bytes_per_second = None
     time.sleep(0.5)  # the server counts what it sent when it notices that nobody listens
     server.forget()
