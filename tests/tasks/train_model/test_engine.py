@@ -142,6 +142,23 @@ def test_resume_is_exact_with_accumulation_and_workers(
     assert same(weights, again)
 
 
+def test_a_stopped_run_gives_the_store_its_time(
+    tokenized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before it ends, a run that was asked to stop waits for its last checkpoint, 25 s and no longer."""
+    waited: list[float | None] = []
+
+    def never(_: CheckpointKeeper, timeout: float | None = None) -> bool:
+        waited.append(timeout)
+        return False
+
+    monkeypatch.setattr(CheckpointKeeper, "close", never)
+    with pytest.raises(KeyboardInterrupt):
+        run(tokenized, tmp_path, on_progress=interrupt_at(1), logging_steps=1)
+    assert waited[0] == 25
+    assert "The last checkpoint is not in the store" in caplog.text
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
