@@ -7,6 +7,7 @@ them does not matter. What is held out of a source's own corpus is held out here
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,13 +91,5 @@ def join_corpora(
     folders = {name: step.fetch(Corpus.from_json(part.made())) for name, part in parts.items()}
     with step.building() as folder:
         counts = join_files(folders, folder, settings)
-        corpus = Corpus(
-            uri=step.uri,
-            key=step.key,
-            found=counts.found,
-            kept=counts.kept,
-            dropped_by_reason=counts.dropped_by_reason,
-            characters=counts.characters,
-            eval_documents=counts.eval_documents,
-        )
+        corpus = Corpus(uri=step.uri, key=step.key, **asdict(counts))
         return step.commit(folder, corpus, ancestors={"documents": snapshot.as_json()})

@@ -8,7 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -179,13 +179,5 @@ def filter_markdown(step: Step, snapshot: DocsSnapshot, settings: FilterSettings
         counts = filter_documents(
             source / "documents.parquet", folder, settings, workers=workers_for(snapshot.read)
         )
-        corpus = Corpus(
-            uri=step.uri,
-            key=step.key,
-            found=counts.found,
-            kept=counts.kept,
-            dropped_by_reason=counts.dropped_by_reason,
-            characters=counts.characters,
-            eval_documents=counts.eval_documents,
-        )
+        corpus = Corpus(uri=step.uri, key=step.key, **asdict(counts))
         return step.commit(folder, corpus, ancestors={"documents": snapshot.as_json()})
