@@ -6,6 +6,8 @@ held-out loss is measured with the clock stopped, on a copy, by the same code fo
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +15,8 @@ from typing import Any, Literal
 import torch
 from transformers import Trainer, TrainerCallback
 
+from tasks.train_model import engine
+from tasks.train_model.batching import MaskedBatches
 from tasks.train_model.evaluation import evaluate
 from tasks.train_model.heads import SparseRows
 from tasks.train_model.masking import Masker
@@ -90,9 +94,13 @@ class Clock(TrainerCallback):
             self.budget.measure
         ]
 
+    def done(self) -> float:
+        """The share of the budget that is used up; a little over 1 where a step did not end with it."""
+        return self.spent() / self.budget.amount
+
     def factor(self) -> float:
         """The next step's share of the peak rate: linear warm-up and decay over the budget."""
-        done, warm = self.spent() / self.budget.amount, self.budget.warmup_share
+        done, warm = self.done(), self.budget.warmup_share
         # The first step of a run would have no rate at all, and a slow arm has but a few.
         done = done or warm / 2
         return done / warm if done < warm else max(0.0, (1 - done) / (1 - warm))
@@ -164,3 +172,20 @@ def timed(trainer: type[Trainer], clock: Clock) -> type[Trainer]:
             return super().training_step(model, inputs, *args, **options)
 
     return Timed
+
+
+@contextmanager
+def engine_under(clock: Clock) -> Iterator[None]:
+    """docs-mlm's engine under the clock, which a falling mask rate follows as the learning rate does."""
+    trainer, rate_at = engine.MlmTrainer, MaskedBatches.rate_at
+
+    def rate_by_clock(self: MaskedBatches, _step: int) -> float:
+        return self.rate + (self.final_rate - self.rate) * min(clock.done(), 1.0)
+
+    engine.MlmTrainer = timed(trainer, clock)  # type: ignore[misc,assignment]
+    MaskedBatches.rate_at = rate_by_clock  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        engine.MlmTrainer = trainer  # type: ignore[misc]
+        MaskedBatches.rate_at = rate_at  # type: ignore[method-assign]

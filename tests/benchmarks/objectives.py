@@ -24,6 +24,7 @@ from tasks.settings import FilterSettings, ScratchSettings, TrainSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 from tasks.train_model.engine import train
 from tasks.train_model.job import Outcome, TrainJob
+from tests.benchmarks.clock import Budget, Clock, Measure, engine_under
 from tests.benchmarks.corpus import freeze_corpus
 from tests.benchmarks.report import where
 
@@ -40,8 +41,8 @@ ARMS: dict[str, dict[str, Any]] = {
     "mlm+sop, whole_word": {"objective": "mlm+sop", "masking": "whole_word"},
     "mlm+sop, span": {"objective": "mlm+sop", "masking": "span"},
 }
-TRIAL_STEPS = 12
-"""Steps by which an arm's speed is measured, to fill the seconds asked for."""
+MEASURES: dict[str, Measure] = {"time": "seconds", "tokens": "tokens"}
+"""What a run is ended by."""
 
 
 def main() -> None:
@@ -66,12 +67,8 @@ def main() -> None:
         counts = freeze_corpus(docs, tokenizer, options.max_seq_length, corpus, options.documents)
         print(counts, flush=True)
         for seed in range(options.seeds):
-            steps = options.steps
             for name in names:
-                if options.equal == "time":
-                    trial = run(corpus, options, ARMS[name], seed, TRIAL_STEPS, folder)
-                    steps = max(TRIAL_STEPS, round(options.seconds / trial["seconds"] * TRIAL_STEPS))
-                result = run(corpus, options, ARMS[name], seed, steps, folder)
+                result = run(corpus, options, ARMS[name], seed, folder)
                 results[name].append(result)
                 print(f"seed {seed}, {name}: {json.dumps(result)}", flush=True)
     write(options, counts, results)
@@ -87,7 +84,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="a BERT to begin from; one from scratch by default")
     parser.add_argument("--equal", choices=("time", "tokens"), default="time")
     parser.add_argument("--seconds", type=float, default=60, help="training time of a run, of equal time")
-    parser.add_argument("--steps", type=int, default=100, help="steps of a run, of equal tokens")
+    parser.add_argument("--tokens", type=float, default=100_000, help="tokens of a run, of equal tokens")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--max-seq-length", type=int, default=128)
@@ -110,17 +107,27 @@ def texts(docs: Path, limit: int | None) -> Iterator[str]:
 
 
 def run(
-    corpus: Path, options: argparse.Namespace, changes: dict[str, Any], seed: int, steps: int, folder: Path
+    corpus: Path, options: argparse.Namespace, changes: dict[str, Any], seed: int, folder: Path
 ) -> dict[str, Any]:
-    """Train one arm, and tell its figures."""
+    """Train one arm until its budget is spent, and tell its figures."""
     settings = TrainSettings(
         num_train_epochs=1000,
-        max_steps=steps,
         per_device_train_batch_size=options.batch,
         learning_rate=options.learning_rate,
+        lr_scheduler_type="constant",
         seed=seed,
         save_steps=10**6,
         **changes,
+    )
+    measure = MEASURES[options.equal]
+    clock = Clock(
+        Budget(
+            measure=measure,
+            amount=getattr(options, measure),
+            learning_rate=options.learning_rate,
+            warmup_share=settings.warmup_share,
+        ),
+        held_out=None,
     )
     with tempfile.TemporaryDirectory(dir=folder) as name:
         job = TrainJob(
@@ -132,20 +139,18 @@ def run(
             scratch=ScratchSettings() if options.model is None else None,
         )
         job.output.mkdir()
-        events: list[dict[str, Any]] = []
-        return figures(train(job, on_progress=events.append), events[-1]["seconds"])
+        with engine_under(clock):
+            outcome = train(job)
+    return figures(outcome, clock)
 
 
-def figures(outcome: Outcome, seconds: float) -> dict[str, Any]:
+def figures(outcome: Outcome, clock: Clock) -> dict[str, Any]:
     """What the table shows of one run."""
+    run = clock.result()
     after = outcome.eval_after or {}
     second = [after[f"{kind}_accuracy"] for kind in ("nsp", "sop") if f"{kind}_accuracy" in after]
     return {
-        "steps": outcome.global_step,
-        "seconds": seconds,
-        "tokens": round(outcome.tokens_per_second * seconds),
-        "tokens_per_second": outcome.tokens_per_second,
-        "padding_share": outcome.padding_share,
+        **{name: run[name] for name in ("steps", "seconds", "tokens", "tokens_per_second", "padding_share")},
         "loss": after["loss"],
         "prose_loss": after.get("prose_loss"),
         "code_loss": after.get("code_loss"),
@@ -160,7 +165,7 @@ def write(
     """Write `objectives_time.md` or `objectives_tokens.md`, and the figures of every run beside it."""
     options.out.mkdir(parents=True, exist_ok=True)
     asked = vars(options) | counts
-    asked |= {"kind": "quality" if options.equal == "time" else "steps", "rounds": options.seeds}
+    asked |= {"kind": "quality" if options.equal == "time" else "tokens", "rounds": options.seeds}
     asked["model"] = str(options.model or "a BERT from scratch, 4 layers, 256 wide")
     about = where(asked)
     columns = ("loss", "prose_loss", "code_loss", "accuracy", "pair_accuracy", "tokens_per_second", "tokens")

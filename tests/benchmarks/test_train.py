@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from tasks.train_model import engine
 from tests.benchmarks.arms import Spec, run_ours, run_stock, start_clock
 from tests.benchmarks.clock import Budget, Clock
 from tests.benchmarks.corpus import freeze_corpus
@@ -46,18 +45,17 @@ def spec(documents: Path, tmp_path_factory: pytest.TempPathFactory) -> Spec:
     )
 
 
-def run(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def run(spec: Spec) -> dict[str, Any]:
     """One arm in this process."""
-    monkeypatch.setattr(engine, "MlmTrainer", engine.MlmTrainer)  # put back after the test
     tokenizer = tiny_tokenizer()
     clock = start_clock(spec, tokenizer)
     return (run_ours if spec.arm.ours else run_stock)(spec, clock, tokenizer)
 
 
-def test_all_arms_run_to_the_same_budget(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_arms_run_to_the_same_budget(spec: Spec, tmp_path: Path) -> None:
     """The recipes begin at the same held-out loss, do the steps asked for, and come into one table."""
     arms = [OURS, replace(NOTEBOOK, batch=4), replace(RUN_MLM, batch=4)]
-    results = {arm.name: [run(replace(spec, arm=arm), monkeypatch)] for arm in arms}
+    results = {arm.name: [run(replace(spec, arm=arm))] for arm in arms}
     for (result,) in results.values():
         assert result["steps"] == 3
         assert result["points"][0][1] == pytest.approx(results[OURS.name][0]["points"][0][1], rel=1e-5)
@@ -68,17 +66,17 @@ def test_all_arms_run_to_the_same_budget(spec: Spec, tmp_path: Path, monkeypatch
     assert all(f"| {arm.name} |" in written for arm in arms)
 
 
-def test_a_run_ends_nearest_to_its_budget(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_ends_nearest_to_its_budget(spec: Spec) -> None:
     """Trained for a number of tokens, a run ends not a whole step away from what was asked."""
     arm = replace(OURS, batch=4)
-    result = run(replace(spec, arm=arm, measure="tokens", budget=1000, evaluating=False), monkeypatch)
+    result = run(replace(spec, arm=arm, measure="tokens", budget=1000, evaluating=False))
     assert abs(result["tokens"] - 1000) < 4 * LENGTH
     assert result["steps"] > 1
 
 
-def test_a_run_of_some_seconds_ends(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_some_seconds_ends(spec: Spec) -> None:
     """Trained for a time, a run stops by itself; how many steps fit is the machine's affair."""
-    result = run(replace(spec, measure="seconds", budget=0.2, evaluating=False), monkeypatch)
+    result = run(replace(spec, measure="seconds", budget=0.2, evaluating=False))
     assert result["steps"] >= 1
 
 
