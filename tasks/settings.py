@@ -383,6 +383,12 @@ class TrainSettings(StageSettings):
         title="Compile",
         description="Compile the model with torch.compile; pays off on some GPUs, not on CPUs.",
     )
+    packing: Annotated[bool, NotInKey] = Field(
+        False,
+        title="Packed rows",
+        description="Put a batch's windows end to end in one row without padding, each attending to itself "
+        "alone, by a GPU's flash attention; on a CPU it is slower. Only for mlm, without attention dropout.",
+    )
     save_steps: Annotated[int, NotInKey] = Field(
         500, ge=1, title="Checkpoint every (steps)", description="Steps between two checkpoints in the store."
     )
@@ -411,6 +417,18 @@ class TrainSettings(StageSettings):
             raise ValueError(f"nodes is {self.nodes}: give rdzv_endpoint, the host:port where they meet")
         if self.parallelism == "fsdp" and self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end needs whole models: use parallelism ddp")
+        return self
+
+    @model_validator(mode="after")
+    def _packs(self) -> Self:
+        if not self.packing:
+            return self
+        if self.objective != "mlm":
+            raise ValueError(f"packing is for objective mlm: with {self.objective} leave it off")
+        if self.attention_dropout != 0:
+            raise ValueError(f"packing needs attention_dropout 0, not {self.attention_dropout}")
+        if self.torch_compile:
+            raise ValueError("packing and torch_compile exclude each other: turn one of them off")
         return self
 
     @model_validator(mode="after")

@@ -14,21 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tasks.train_model.counting import Tokens
 from tasks.train_model.interrupt import starting_helpers
-from tasks.train_model.masking import IGNORED, Masker
-from tasks.train_model.pairs import PairRows, Pairs
+from tasks.train_model.masking import Masker
+from tasks.train_model.pairs import Pairs
+from tasks.train_model.tensors import batch_tensors, packed_tensors, pair_tensors
 from tasks.train_model.windows import Windows
 
 POOL = 64
 """Steps among which windows are sorted by length."""
-ROWS, QUERIES = 32, 8
-"""Multiples to which the masked rows of a batch, and of a window, are filled up. A new shape is compiled
-anew on a CPU, for milliseconds and megabytes that stay (60 steps of a small model peaked at 1.6 GB)."""
 FILLER = -1
 """Stands for no window: a row that is computed where a rank would otherwise have none, without loss."""
 
@@ -135,7 +131,7 @@ class EpochOrder(Sampler[list[MicroBatch]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
+class MaskedBatches(Dataset[dict[str, Any]]):
     """Makes the tensors of a micro-batch; in a data worker or not, they come out the same."""
 
     windows: Windows
@@ -147,8 +143,10 @@ class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
     total_steps: int
     pairs: Pairs | None = None
     """Train on these instead of on the windows."""
+    packed_from: int | None = None
+    """Make packed rows, whose windows' positions are counted from here; None for padded batches."""
 
-    def __getitem__(self, batch: MicroBatch) -> dict[str, torch.Tensor]:
+    def __getitem__(self, batch: MicroBatch) -> dict[str, Any]:
         places, rate = np.array(batch.windows, np.int64), self.rate_at(batch.step)
         if self.pairs is not None:
             rows = self.pairs.rows(places, batch.epoch, self.pad_token_id)
@@ -159,6 +157,8 @@ class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
         ids, real = self.windows.padded(chosen, self.pad_token_id)
         flags = {"begins": self.windows.word_begins(chosen), "code": self.windows.code_flags(chosen)}
         seen, labels = self.masker(ids, real, places, batch.epoch, rate, **flags)
+        if self.packed_from is not None:
+            return packed_tensors(seen, labels, real, self.packed_from)
         return batch_tensors(seen, labels, real)
 
     def rate_at(self, step: int) -> float:
@@ -167,63 +167,7 @@ class MaskedBatches(Dataset[dict[str, torch.Tensor]]):
         return self.rate + (self.final_rate - self.rate) * done
 
 
-def round_up(number: int, multiple: int) -> int:
-    """The next multiple, and at least one of it."""
-    return max(-(-number // multiple), 1) * multiple
-
-
-def batch_tensors(seen: Tokens, labels: Tokens, real: npt.NDArray[np.bool_]) -> dict[str, torch.Tensor]:
-    """What the model needs of a batch, and nothing that would make it compute more.
-
-    Returns:
-        `input_ids` (batch, positions); `attention_mask` likewise, but only where there is padding, since
-        attention without a mask has the faster kernels; `labels` (rows,), the tokens to predict; and
-        where they are: `rows` (rows,) in the flattened batch, `queries` (batch, most masked of a window)
-        as positions, padded with 0, and `query_rows` (rows,) in the flattened `queries`. The masked tokens
-        come first; fillers, labelled `IGNORED`, round their number up to `ROWS`.
-    """
-    masked = labels != IGNORED
-    window, position = np.nonzero(masked)
-    counts = masked.sum(axis=1)
-    most = round_up(int(counts.max(initial=0)), QUERIES)
-    fillers = (0, round_up(len(window), ROWS) - len(window))
-    place = np.arange(len(window)) - np.repeat(np.cumsum(counts) - counts, counts)
-    queries = np.zeros((len(seen), most), np.int64)
-    queries[window, place] = position
-    tensors = {
-        "input_ids": seen,
-        "labels": np.pad(labels[window, position], fillers, constant_values=IGNORED),
-        "rows": np.pad(window * seen.shape[1] + position, fillers),
-        "queries": queries,
-        "query_rows": np.pad(window * most + place, fillers),
-    }
-    if not real.all():
-        tensors["attention_mask"] = real.astype(np.int64)
-    return {name: torch.from_numpy(array) for name, array in tensors.items()}
-
-
-def pair_tensors(seen: Tokens, labels: Tokens, rows: PairRows, in_step: int) -> dict[str, torch.Tensor]:
-    """What `batch_tensors` gives, and what the second objective needs.
-
-    After the masked tokens, `rows` and `query_rows` point at each pair's [CLS], which stands first in
-    `queries`. New are `token_type_ids` (batch, positions), `next_sentence_label` (batch,), `pairs_in_step`.
-    """
-    tensors = batch_tensors(seen, labels, rows.real)
-    pairs, positions = seen.shape
-    queries = torch.nn.functional.pad(tensors["queries"], (1, 0))
-    width = queries.shape[1]
-    old = tensors["query_rows"]
-    firsts = torch.arange(pairs)
-    tensors["queries"] = queries
-    tensors["query_rows"] = torch.cat((old + old // (width - 1) + 1, firsts * width))
-    tensors["rows"] = torch.cat((tensors["rows"], firsts * positions))
-    tensors["token_type_ids"] = torch.from_numpy(rows.types)
-    tensors["next_sentence_label"] = torch.from_numpy(rows.labels)
-    tensors["pairs_in_step"] = torch.tensor(in_step)
-    return tensors
-
-
-class EpochLoader(DataLoader[dict[str, torch.Tensor]]):
+class EpochLoader(DataLoader[dict[str, Any]]):
     """A data loader whose order follows the epoch, told by transformers' Trainer."""
 
     def __iter__(self) -> Any:
@@ -238,6 +182,6 @@ class EpochLoader(DataLoader[dict[str, torch.Tensor]]):
             sampler.set_epoch(epoch)
 
 
-def only(batches: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+def only(batches: list[dict[str, Any]]) -> dict[str, Any]:
     """The one batch of a list: the data set has made the batch already."""
     return batches[0]

@@ -27,6 +27,7 @@ from tasks.train_model.interrupt import StopRequest, delayed_stop
 from tasks.train_model.job import Outcome, TrainJob
 from tasks.train_model.loading import keep_pair_head, load_model, start_from_frequencies
 from tasks.train_model.masking import Masker
+from tasks.train_model.packing import first_position, prepare_packing
 from tasks.train_model.pairs import Kind, Pairs, allows_false
 from tasks.train_model.progress import Meter
 from tasks.train_model.samples import fill, fill_samples, sample_places
@@ -255,6 +256,7 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         final_rate=settings.final_mlm_probability or settings.mlm_probability,
         total_steps=total_steps(plan, settings),
         pairs=pairs,
+        packed_from=packed_from(model, rows, precision) if settings.packing else None,
     )
     stage_logger().info(
         "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
@@ -283,6 +285,15 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
             batches.total_steps, training_flops(model, windows, settings.mlm_probability), on_progress
         ),
     )
+
+
+def packed_from(model: PreTrainedModel, rows: SparseRows, precision: hardware.Precision) -> int | None:
+    """The first position of a packed row's windows, or None, said in the log, where rows are not packed."""
+    problem = prepare_packing(model, rows, precision)
+    if problem is None:
+        return first_position(model)
+    stage_logger().warning("Batches are padded, not packed: %s", problem)
+    return None
 
 
 def make_pairs(

@@ -6,16 +6,17 @@ compared.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batching import batch_tensors, pair_tensors
 from tasks.train_model.heads import MaskedPlaces, SparseRows, masked_logits, mlm_logits
 from tasks.train_model.masking import IGNORED, Masker
 from tasks.train_model.pairs import Pairs
+from tasks.train_model.tensors import batch_tensors, pair_tensors
 from tasks.train_model.windows import Windows
 
 EVAL_SEED = 0
@@ -81,7 +82,7 @@ def evaluate_pairs(
         for start in range(0, len(order), EVAL_BATCH):
             found = pairs.rows(order[start : start + EVAL_BATCH], 0, pad_token_id)
             tensors = pair_tensors(found.ids, np.full_like(found.ids, IGNORED), found, len(found.ids))
-            inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+            inputs = to_device(tensors, model.device)
             places = take_places(inputs)
             labels = inputs.pop("next_sentence_label")
             del inputs["labels"], inputs["pairs_in_step"]
@@ -105,10 +106,10 @@ def eval_masker(masker: Masker) -> Masker:
 
 
 def predict(
-    model: PreTrainedModel, rows: SparseRows, tensors: dict[str, torch.Tensor]
+    model: PreTrainedModel, rows: SparseRows, tensors: dict[str, Any]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The fp32 logits (masked, vocabulary) of a batch of `batch_tensors`, and its labels (masked,)."""
-    inputs = {name: tensor.to(model.device) for name, tensor in tensors.items()}
+    inputs = to_device(tensors, model.device)
     labels = inputs.pop("labels")
     masked = int((labels != IGNORED).sum())
     places = take_places(inputs)
@@ -117,12 +118,25 @@ def predict(
     return masked_logits(logits, places)[:masked].float(), labels[:masked]
 
 
-def take_places(inputs: dict[str, torch.Tensor]) -> MaskedPlaces:
+def to_device(tensors: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A batch on the model's device; plain numbers stay."""
+    return {
+        name: tensor.to(device) if isinstance(tensor, torch.Tensor) else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def take_places(inputs: dict[str, Any]) -> MaskedPlaces:
     """Move what tells where the masked tokens are out of a batch's tensors: the model does not take it."""
     queries = inputs.pop("queries")
     pairs = len(queries) if "next_sentence_label" in inputs else 0
     return MaskedPlaces(
-        rows=inputs.pop("rows"), queries=queries, query_rows=inputs.pop("query_rows"), pairs=pairs
+        rows=inputs.pop("rows"),
+        queries=queries,
+        query_rows=inputs.pop("query_rows"),
+        pairs=pairs,
+        query_ends=inputs.pop("query_ends", None),
+        most_queries=inputs.pop("most_queries", 0),
     )
 
 

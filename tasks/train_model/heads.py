@@ -35,11 +35,26 @@ class MaskedPlaces:
     query_rows: Tensor
     pairs: int = 0
     """How many of the rows, at their end, are the first ones of pairs of segments, which the pooler reads."""
+    query_ends: Tensor | None = None
+    """(windows + 1,) of a packed row: where each window's queries begin, and the last one's end."""
+    most_queries: int = 0
+    """The most queries of a window of a packed row."""
 
     @property
     def masked(self) -> int:
         """How many of the rows are masked tokens."""
         return len(self.rows) - self.pairs
+
+    def ends(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Where the windows of a packed row end for the last layer, which has fewer queries than keys.
+
+        Args:
+            told: what the model's layers were told.
+        """
+        if self.query_ends is None:
+            return {}
+        keys = {name: told[name] for name in ("cu_seq_lens_k", "max_length_k")}
+        return keys | {"cu_seq_lens_q": self.query_ends, "max_length_q": self.most_queries}
 
 
 class SparseRows:
@@ -107,6 +122,7 @@ class SparseRows:
             None if attention_mask is None else attention_mask[:, :, :1, :],
             dropout=attention.dropout.p if attention.training else 0.0,
             scaling=attention.scaling,
+            **at.ends(kwargs),
         )
         context = context.flatten(2).flatten(0, 1).index_select(0, at.query_rows)
         attended = layer.attention.output(context, hidden.flatten(0, 1).index_select(0, at.rows))

@@ -51,6 +51,7 @@ class Arm:
     frequencies: bool = True
     """Whether a fresh head starts from how often tokens occur."""
     compiled: bool = False
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +115,7 @@ def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:
         precision=spec.arm.precision,
         seed=spec.seed,
         torch_compile=spec.arm.compiled,
+        packing=spec.arm.packed,
         save_steps=10**6,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -46,9 +46,8 @@ def where(options: dict[str, Any]) -> dict[str, Any]:
     ).stdout.strip()
     docs = options["docs"]
     asked = {name: options[name] for name in ("max_seq_length", "rounds")}
-    budget = {"quality": "seconds", "defaults": "seconds", "tokens": "tokens", "prepare": None}.get(
-        options["kind"], "steps"
-    )
+    seconds = dict.fromkeys(("quality", "lent", "defaults"), "seconds")
+    budget = (seconds | {"tokens": "tokens", "prepare": None}).get(options["kind"], "steps")
     asked |= {budget: options[budget]} if budget else {}
     return {
         "commit": commit,

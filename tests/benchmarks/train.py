@@ -4,6 +4,7 @@ python -m tests.benchmarks.train KIND [--docs FOLDER] [--model MODEL] …
 
 - `speed`: identical windows for all arms, tokens/s and peak memory.
 - `quality`: held-out loss after the same seconds of training; every arm's learning rate ends with them.
+- `lent`: the same with our schedule and precision given to the stock recipes too.
 - `tokens`: held-out loss after the same tokens, with the same schedule: is the faster way as good?
 - `defaults`: held-out loss after the same seconds, with other settings than ours: are the defaults right?
 - `ablation`: what each piece of the engine gives.
@@ -60,6 +61,7 @@ ARMS = {
     # One batch size and the same windows, so that arithmetic alone is compared.
     "speed": [Arm(name="stock fp32"), Arm(name="stock bf16", precision="bf16"), OURS],
     "quality": [NOTEBOOK, RUN_MLM, *LENT, OURS],
+    "lent": [*LENT, OURS],
     "tokens": [*LENT, Arm(name="stock on our windows, likewise", **SCHEDULE), OURS],
     "defaults": [
         *(
@@ -79,10 +81,11 @@ ARMS = {
         replace(OURS, name="with attention dropout", attention_dropout=None),
         replace(OURS, name="with hidden dropout too", attention_dropout=None, hidden_dropout=None),
         replace(OURS, name="batches not by length", by_length=False),
+        replace(OURS, name="with packed rows", packed=True),
         replace(OURS, name="with torch.compile", compiled=True),
     ],
 }
-MEASURES = {"quality": "seconds", "defaults": "seconds", "tokens": "tokens"}
+MEASURES = {"quality": "seconds", "lent": "seconds", "defaults": "seconds", "tokens": "tokens"}
 BASE_SIZES = {
     "hidden_size": 768,
     "num_hidden_layers": 12,
@@ -177,7 +180,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=12, help="steps of a speed or ablation run")
     parser.add_argument(
-        "--seconds", type=float, default=30, help="training time of a quality or defaults run"
+        "--seconds", type=float, default=30, help="training time of a quality, lent or defaults run"
     )
     parser.add_argument("--tokens", type=float, default=60_000, help="tokens of a run of equal tokens")
     parser.add_argument("--eval-windows", type=int, default=128, help="held-out windows to measure on")

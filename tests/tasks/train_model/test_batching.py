@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 
 from tasks.train_model.batching import (
     FILLER,
-    ROWS,
     EpochLoader,
     EpochOrder,
     MaskedBatches,
     MicroBatch,
     Plan,
-    batch_tensors,
     only,
 )
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.tensors import ROWS, batch_tensors
 from tasks.train_model.windows import read_windows
 
 

@@ -22,10 +22,10 @@ from transformers import (
 )
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batching import batch_tensors
 from tasks.train_model.evaluation import take_places
 from tasks.train_model.heads import SparseRows, masked_logits, masked_loss
 from tasks.train_model.masking import IGNORED, Masker
+from tasks.train_model.tensors import batch_tensors
 
 SIZES = {
     "vocab_size": 200,

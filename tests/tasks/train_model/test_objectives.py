@@ -32,7 +32,6 @@ from tasks.train_model.batching import (
     MicroBatch,
     PairPlan,
     only,
-    pair_tensors,
 )
 from tasks.train_model.engine import TrainJob, train
 from tasks.train_model.evaluation import evaluate_pairs, take_places
@@ -40,6 +39,7 @@ from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_
 from tasks.train_model.loading import keep_pair_head, load_model
 from tasks.train_model.masking import IGNORED, Masker
 from tasks.train_model.pairs import Pairs
+from tasks.train_model.tensors import pair_tensors
 from tasks.train_model.windows import read_windows
 from tests.tasks.train_model.conftest import TINY
 from tests.tasks.train_model.test_engine import interrupt_at, run, same
