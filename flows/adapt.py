@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import flow
 
 from tasks.cache_dataset import cache_dataset, export_texts
-from tasks.check_secrets import check_secrets
+from tasks.check_secrets import CheckedSource, CheckedStore
 from tasks.clone_docs import clone_docs
 from tasks.filter_markdown import filter_markdown
 from tasks.publish_model import Lineage, Origin, publish_model
@@ -17,7 +17,6 @@ from tasks.settings import (
     ModelSettings,
     PublishSettings,
     Settings,
-    SourceSettings,
     TokenizeSettings,
     TrainSettings,
 )
@@ -30,13 +29,13 @@ DEFAULTS = Settings()
 
 @flow(name="docs-mlm", persist_result=False)
 def adapt(
-    source: SourceSettings,
+    source: CheckedSource,
     filter: FilterSettings = DEFAULTS.filter,
     tokenize: TokenizeSettings = DEFAULTS.tokenize,
     model: ModelSettings = DEFAULTS.model,
     train: TrainSettings = DEFAULTS.train,
     publish: PublishSettings = DEFAULTS.publish,
-    store: str = DEFAULTS.store,
+    store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
 ) -> RunSummary:
     """Adapt a BERT model to the language of a documentation repository.
@@ -46,7 +45,6 @@ def adapt(
             endpoint of S3 come from the worker's environment (AWS_*).
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
     """
-    check_secrets(source, store)
     settings = Settings(
         source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,

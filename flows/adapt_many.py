@@ -7,7 +7,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.adapt import DEFAULTS, adapt, learn
-from tasks.check_secrets import check_store_keys
+from tasks.check_secrets import CheckedStore
 from tasks.clone_docs import clone_docs
 from tasks.clone_docs.joining import join_snapshots
 from tasks.filter_markdown import filter_markdown
@@ -44,7 +44,7 @@ def adapt_many(
     model: ModelSettings = DEFAULTS.model,
     train: TrainSettings = DEFAULTS.train,
     publish: PublishSettings = DEFAULTS.publish,
-    store: str = DEFAULTS.store,
+    store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
 ) -> list[Outcome]:
     """Adapt a model to each of several documentation repositories, or one model to all of them.
@@ -58,7 +58,6 @@ def adapt_many(
             endpoint of S3 come from the worker's environment (AWS_*).
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
     """
-    check_store_keys(store)
     settings = Settings(
         filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flows.adapt import adapt
 from flows.presets import preset_settings
-from tasks.check_secrets import check_store_keys
+from tasks.check_secrets import CheckedStore
 from tasks.make_demo_docs import make_demo_docs
 from tasks.settings import Settings
 from tasks.summarise_run import RunSummary
@@ -19,7 +19,7 @@ DEFAULTS = Settings()
 
 @flow(name="docs-mlm-demo", flow_run_name="demo", persist_result=False)
 def demo(
-    store: str = DEFAULTS.store,
+    store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
     max_steps: Annotated[int, Field(ge=-1)] = DEFAULTS.train.max_steps,
 ) -> RunSummary:
@@ -30,7 +30,6 @@ def demo(
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
         max_steps: Stop training after this many steps, for a still quicker look; -1 for no limit.
     """
-    check_store_keys(store)
     url = make_demo_docs(work_dir / "demo-docs")
     chosen = preset_settings("demo", source={"url": url}, store=store, work_dir=work_dir)
     train = chosen.train.model_copy(update={"max_steps": max_steps})

@@ -1,8 +1,12 @@
-"""Secrets are looked for before anything else: a run that lacks one ends at once and touched nothing."""
+"""Secrets are looked for before anything else: a run that lacks one ends at once and touched nothing.
 
-from typing import Any
+They are checked as a flow's parameters are: once it runs, Prefect's heartbeat holds its end for a second.
+"""
+
+from typing import Annotated, Any
 
 from botocore.exceptions import BotoCoreError, NoCredentialsError
+from pydantic import AfterValidator
 
 from tasks.settings import SourceSettings
 from tasks.sources.git_access import remote_access
@@ -14,25 +18,25 @@ MACHINE_SECONDS = 0.5
 nothing answers at all, for which botocore would wait a second."""
 
 
-def check_secrets(source: SourceSettings, store: str) -> None:
-    """See that the secrets that a run needs are there; asks neither the Git server nor the store.
+def check_source_secret(source: SourceSettings) -> SourceSettings:
+    """See that the credentials block of a source is there; does not ask the Git server.
 
     Raises:
-        UserError: the credentials block or the keys of S3 are missing; it names them.
+        UserError: it is missing; the message names it.
     """
     if source.url is not None:
         remote_access(parse_address(source.url), source)
-    check_store_keys(store)
+    return source
 
 
-def check_store_keys(store: str) -> None:
+def check_store_keys(store: str) -> str:
     """See that there are keys for a store on S3, wherever AWS's clients look for them.
 
     Raises:
         UserError: there are none, or only a part.
     """
     if not store.startswith("s3://"):
-        return
+        return store
     # Only here, because it takes half a second to import.
     from botocore.session import Session
 
@@ -43,6 +47,7 @@ def check_store_keys(store: str) -> None:
             raise NoCredentialsError
     except BotoCoreError as error:
         raise explain(error, store, "reached") from error
+    return store
 
 
 def machine_has_role(session: Any) -> bool:
@@ -65,3 +70,8 @@ def machine_has_role(session: Any) -> bool:
         config={name: session.get_config_variable(name) for name in names},
     )
     return bool(fetcher.retrieve_iam_role_credentials())
+
+
+CheckedSource = Annotated[SourceSettings, AfterValidator(check_source_secret)]
+CheckedStore = Annotated[str, AfterValidator(check_store_keys)]
+"""A flow's parameters whose secrets are there."""
