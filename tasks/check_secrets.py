@@ -14,8 +14,8 @@ from tasks.sources.git_urls import parse_address
 from tasks.store import explain
 
 MACHINE_SECONDS = 0.5
-"""How long a cloud's machine may take to answer whether it has a role: it takes milliseconds, and elsewhere
-nothing answers at all, for which botocore would wait a second."""
+"""How long each of two questions to a cloud's metadata service may take, instead of botocore's second: it
+answers in milliseconds, and on other machines nobody does. What the user has set instead is kept."""
 
 
 def check_source_secret(source: SourceSettings) -> SourceSettings:
@@ -56,18 +56,16 @@ def machine_has_role(session: Any) -> bool:
     Args:
         session: botocore's, which knows where to ask.
     """
-    from botocore.utils import InstanceMetadataFetcher
+    from botocore.utils import InstanceMetadataFetcher, resolve_imds_endpoint_mode
 
-    names = (
-        "ec2_metadata_service_endpoint",
-        "ec2_metadata_service_endpoint_mode",
-        "ec2_metadata_v1_disabled",
-    )
+    set_to = session.get_config_variable
+    patience = (set_to("metadata_service_timeout"), set_to("metadata_service_num_attempts"))
+    seconds, attempts = (MACHINE_SECONDS, 1) if patience == (1, 1) else patience
+    where = {name: set_to(name) for name in ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")} | {
+        "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session)
+    }
     fetcher = InstanceMetadataFetcher(
-        timeout=MACHINE_SECONDS,
-        num_attempts=1,
-        user_agent=session.user_agent(),
-        config={name: session.get_config_variable(name) for name in names},
+        timeout=seconds, num_attempts=attempts, user_agent=session.user_agent(), config=where
     )
     return bool(fetcher.retrieve_iam_role_credentials())
 

@@ -98,7 +98,8 @@ def _token(settings: SourceSettings) -> str | None:
         from prefect.blocks.system import Secret
 
         try:
-            block = cast("Secret[Any]", Secret.load(settings.credentials_block))
+            # Said to be synchronous: a flow's parameters are checked inside whatever loop the caller has.
+            block = cast("Secret[Any]", Secret.load(settings.credentials_block, _sync=True))  # type: ignore[call-arg]
         except ValueError as error:
             raise UserError(
                 f"there is no Secret block {settings.credentials_block!r}: create it in the Prefect UI, "

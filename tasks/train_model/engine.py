@@ -338,7 +338,7 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
     evaluating = evaluating and settings.eval_steps > 0
     on_cpu = not torch.cuda.is_available()
     sharded = settings.parallelism == "fsdp" and ranks.ranks() > 1
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=total,
         per_device_train_batch_size=settings.per_device_train_batch_size,
@@ -368,6 +368,10 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
         remove_unused_columns=False,
         logging_nan_inf_filter=False,
     )
+    # One process trains on one GPU. On several the Trainer would split batches among threads, which cannot
+    # know which rows of theirs are masked.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 def training_flops(model: PreTrainedModel, windows: Windows, rate: float) -> float:

@@ -7,7 +7,6 @@ CPU, which has no such kernel, windows are computed one after another: exact, an
 """
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from itertools import pairwise, starmap
 from typing import Any
 
@@ -18,6 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
 
+from tasks.train_model import ranks
 from tasks.train_model.evaluation import predict
 from tasks.train_model.hardware import Precision
 from tasks.train_model.heads import TOLERANCE, SparseRows
@@ -60,13 +60,15 @@ def packed_attention(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
         return attended
-    if options.get("sliding_window") is not None:
-        raise NotImplementedError("packed rows have no local attention")
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
+    if options.get("sliding_window") is not None or key.shape[1] != query.shape[1]:
+        raise NotImplementedError("packed rows have neither local attention nor shared heads")
+    if query.is_cuda and torch.is_autocast_enabled("cuda"):
         from torch.nn.attention.varlen import varlen_attn
 
+        # Rotary positions leave fp32 behind.
+        half = torch.get_autocast_dtype("cuda")
+        asking, asked, told = (tensor[0].transpose(0, 1).to(half) for tensor in (query, key, value))
         ends = (cu_seq_lens_q, cu_seq_lens_k, max_length_q, max_length_k)
-        asking, asked, told = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
         found: Any = varlen_attn(asking, asked, told, *ends, scale=scaling)
         return found[None], None
     parts = [
@@ -97,10 +99,11 @@ def prepare_packing(model: PreTrainedModel, rows: SparseRows, precision: Precisi
         come out as two windows in a batch.
     """
     if torch.cuda.is_available():
-        if precision != "bf16" or torch.cuda.get_device_capability() < FLASH:
+        gpu = torch.device("cuda", ranks.local_rank())
+        if precision != "bf16" or torch.cuda.get_device_capability(gpu) < FLASH:
             return "flash attention needs bf16 and a GPU of compute capability 8.0 or newer"
-        if find_spec("torch.nn.attention.varlen") is None:
-            return f"torch {torch.__version__} has no attention for packed rows"
+        if (problem := try_kernel(model, gpu)) is not None:
+            return f"torch {torch.__version__} has no kernel for this model's heads: {problem}"
     before = model.config._attn_implementation
     if before != "sdpa" or rows.depth == "none":
         return f"{type(model).__name__} has no attention that can be told where windows end"
@@ -111,6 +114,28 @@ def prepare_packing(model: PreTrainedModel, rows: SparseRows, precision: Precisi
         return None
     model.set_attn_implementation(before)
     return f"{type(model).__name__} computes other logits for packed rows"
+
+
+def try_kernel(model: PreTrainedModel, gpu: torch.device) -> str | None:
+    """Why a GPU's kernel does not run, there and back, on heads as wide as this model's; None if it does."""
+    heads = model.config.num_attention_heads
+    shape = (1, heads, 5, model.config.hidden_size // heads)
+    query, key, value = (torch.ones(shape, device=gpu, requires_grad=True) for _ in range(3))
+    # The second of three windows asks nothing, as one without masked tokens does in the last layer.
+    ends = [torch.tensor(places, dtype=torch.int32, device=gpu) for places in ([0, 2, 2, 5], [0, 2, 3, 5])]
+    told: dict[str, Any] = {
+        "cu_seq_lens_q": ends[0],
+        "cu_seq_lens_k": ends[1],
+        "max_length_q": 3,
+        "max_length_k": 2,
+    }
+    try:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            found, _ = packed_attention(model, query, key, value, None, scaling=0.1, **told)
+        torch.autograd.grad(found.float().sum(), (query, key, value))
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def _alike(model: PreTrainedModel, rows: SparseRows) -> bool:
@@ -126,7 +151,7 @@ def _alike(model: PreTrainedModel, rows: SparseRows) -> bool:
         with torch.no_grad():
             batched, _ = predict(model, rows, batch_tensors(seen, labels, real))
             packed, _ = predict(model, rows, packed_tensors(seen, labels, real, first_position(model)))
-    except (TypeError, NotImplementedError):  # it takes no positions, or looks only so far
+    except (TypeError, NotImplementedError):  # it takes no positions, or has another attention
         return False
     finally:
         model.train(training)

@@ -17,6 +17,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def local_rank() -> int:
+    """This process's number on its machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 def ranks() -> int:
     """Processes that train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -131,6 +131,8 @@ def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:
         with engine_under(clock):
             outcome = engine.train(job)
     result = clock.result()
+    if spec.arm.packed and result["padding_share"]:
+        raise RuntimeError("the model takes no packed rows here")
     # Of the whole run, so brought to the speed after the first steps.
     ratio = result["tokens_per_second"] / outcome.tokens_per_second
     return result | {"mfu": outcome.mfu and outcome.mfu * ratio}

@@ -1,5 +1,6 @@
 """A Git server's token in a Prefect block; here, where a Prefect server runs."""
 
+import asyncio
 import logging
 import socket
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.blocks.system import Secret
 
+from tasks.check_secrets import check_source_secret
 from tasks.errors import UserError
 from tasks.settings import SourceSettings
 from tasks.sources.resolving import resolve_source
@@ -33,9 +35,7 @@ def test_a_token_can_come_from_a_prefect_block(
 
 
 def runs_tasks(name: str) -> tuple[str, list[str]]:
-    """The message of the newest run of a flow, and the names of its task runs."""
-    import asyncio
-
+    """The message of the newest run of a flow, which never began, and the names of its task runs."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterId
     from prefect.client.schemas.sorting import FlowRunSort
@@ -43,14 +43,26 @@ def runs_tasks(name: str) -> tuple[str, list[str]]:
     async def ask() -> tuple[str, list[str]]:
         async with get_client() as client:
             flow = FlowFilter(name=FlowFilterName(any_=[name]))
-            order = FlowRunSort.START_TIME_DESC
+            order = FlowRunSort.EXPECTED_START_TIME_DESC
             (run,) = await client.read_flow_runs(flow_filter=flow, sort=order, limit=1)
             mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
             tasks = await client.read_task_runs(flow_run_filter=mine)
             assert run.state is not None
+            assert run.start_time is None, "it failed before it ran"
             return str(run.state.message), [task.name for task in tasks]
 
     return asyncio.run(ask())
+
+
+def test_a_block_is_found_inside_a_running_loop(prefect_server: None) -> None:
+    """A notebook's loop, or another flow's, is no hindrance to looking for the block."""
+    Secret(value="value").save("docs-token-in-a-loop")
+    source = SourceSettings(url="https://127.0.0.1/docs.git", credentials_block="docs-token-in-a-loop")
+
+    async def check() -> SourceSettings:
+        return check_source_secret(source)
+
+    assert asyncio.run(check()) == source
 
 
 def test_a_missing_block_is_the_first_thing_that_a_run_sees(chosen, repositories, tmp_path):
@@ -116,8 +128,6 @@ def test_missing_keys_of_s3_are_the_first_thing_that_a_run_sees(
 
 def test_a_password_in_a_url_is_in_no_parameter_of_the_run(prefect_server: None, tmp_path: Path) -> None:
     """A run whose URL carries a password works, and Prefect, store and work folder never hold it."""
-    import asyncio
-
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.sorting import FlowRunSort
 

@@ -19,6 +19,12 @@ from tests.tasks.train_model.test_engine import interrupt_at, run, same
 from tests.tasks.train_model.test_heads import make, masked_batch
 
 
+@pytest.fixture
+def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of a machine without a GPU, wherever the tests run."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 def plain(family: str) -> PreTrainedModel:
     """A tiny model of a family, without any dropout."""
     model = make(family)
@@ -37,6 +43,7 @@ def loss_of(model: PreTrainedModel, rows: SparseRows, tensors: dict[str, Any]) -
     return masked_loss(masked_logits(logits, places), labels, (labels != IGNORED).sum())
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("family", ["bert", "roberta", "electra"])
 def test_packed_equals_batched(family: str) -> None:
     """Loss and gradients of windows in one row are those of the padded batch, to fp32 rounding."""
@@ -56,6 +63,7 @@ def test_packed_equals_batched(family: str) -> None:
             torch.testing.assert_close(gradients[name].grad, parameter.grad, rtol=1e-3, atol=1e-6, msg=name)
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("depth", ["last layer", "head"])
 def test_no_window_sees_another(depth: Any) -> None:
     """Other tokens in one window leave the logits of its neighbours in the row as they are, to the bit."""
@@ -80,6 +88,7 @@ def test_no_window_sees_another(depth: Any) -> None:
     assert not same_rows[window == 1].any()
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_batch_without_masks_can_be_packed() -> None:
     """A row of windows of which none is masked, as a filler is, has a loss of 0 and no gradient but 0."""
     model = plain("bert")
@@ -92,6 +101,7 @@ def test_a_batch_without_masks_can_be_packed() -> None:
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
 
 
+@pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("family", ["bert-eager", "modernbert", "funnel"])
 def test_a_model_that_cannot_is_left_as_it_was(family: str) -> None:
     """A model with another attention, or a local one, says why, and goes on with padded batches."""
@@ -103,6 +113,7 @@ def test_a_model_that_cannot_is_left_as_it_was(family: str) -> None:
     assert model.config._attn_implementation == before
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_packed_run_is_the_batched_one(tokenized: Path, tmp_path: Path) -> None:
     """Trained in packed rows, a model ends where padded batches bring it, with no padding, saved as ever."""
     batched, weights = run(tokenized, tmp_path / "batched")
@@ -116,6 +127,7 @@ def test_a_packed_run_is_the_batched_one(tokenized: Path, tmp_path: Path) -> Non
     assert ATTENTION not in (tmp_path / "packed" / "out" / "model" / "config.json").read_text()
 
 
+@pytest.mark.usefixtures("on_cpu")
 def test_a_packed_run_resumes_exactly(tokenized: Path, tmp_path: Path) -> None:
     """Stopped and started again, with data workers, a packed run ends at the same bits."""
     _, whole = run(tokenized, tmp_path / "whole", packing=True)
@@ -134,12 +146,19 @@ def test_settings_that_do_not_go_with_it_are_refused() -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="flash attention needs a GPU")
 def test_the_kernel_of_a_gpu_computes_the_same() -> None:
-    """On a GPU torch's kernel for windows of many lengths gives the loss of window by window, in bf16."""
-    model = plain("bert").cuda()
-    rows = SparseRows(model)
-    assert prepare_packing(model, rows, "bf16") is None
-    tensors = packed_tensors(*masked_batch())
-    exact = loss_of(model, rows, tensors)
-    with torch.autocast("cuda", dtype=torch.bfloat16):
-        fast = loss_of(model, rows, tensors)
-    torch.testing.assert_close(fast, exact, rtol=2e-2, atol=2e-2)
+    """A GPU's kernel gives loss and gradients of window by window, in bf16, with a window without masks."""
+    seen, labels, real = masked_batch()
+    labels[2] = IGNORED
+    losses, gradients = [], []
+    for fast in (False, True):
+        model = plain("bert").cuda()
+        rows = SparseRows(model)
+        assert prepare_packing(model, rows, "bf16") is None
+        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=fast):
+            loss = loss_of(model, rows, packed_tensors(seen, labels, real))
+        loss.backward()
+        losses.append(loss.detach())
+        gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
+    torch.testing.assert_close(losses[1], losses[0], rtol=2e-2, atol=2e-2)
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=0.1, atol=1e-2, msg=name)
