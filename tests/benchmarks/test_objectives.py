@@ -1,7 +1,9 @@
 """The comparison of objectives and maskings, on a tiny corpus: so that it still runs when it is wanted."""
 
 import json
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,13 @@ from tests.benchmarks.clock import Budget, Clock, engine_under
 from tests.tiny import save_tiny_bert
 
 ARMS = ["mlm, token", "mlm, span", "mlm, token, 30 % to 15 %", "mlm+nsp, token"]
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """The program turns the log's warnings off for its process, which here goes on."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def compare(folder: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> dict[str, Any]:

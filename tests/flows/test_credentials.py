@@ -48,7 +48,7 @@ def runs_tasks(name: str) -> tuple[str, list[str]]:
             mine = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
             tasks = await client.read_task_runs(flow_run_filter=mine)
             assert run.state is not None
-            assert run.start_time is None, "it failed before it ran"
+            assert not run.total_run_time, "it was never Running"
             return str(run.state.message), [task.name for task in tasks]
 
     return asyncio.run(ask())
