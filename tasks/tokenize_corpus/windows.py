@@ -5,8 +5,11 @@ as the notebook did, which at 128 tokens trains on 7 % of a documentation corpus
 documents.
 """
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,8 +23,9 @@ from tasks.settings import TokenizeSettings
 from tasks.stage import stage_logger
 from tasks.tokenize_corpus.cutting import Ints, boundary_scores, cut_windows
 
-BATCH = 512
-"""Documents tokenized at once; the tokenizer spreads them over all cores."""
+BATCH = 128
+"""Documents tokenized at once; the tokenizer spreads them over all cores, and the next ones are tokenized
+while these are cut."""
 
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -111,6 +115,24 @@ def code_flags(spans: list[dict[str, int]], starts: Ints) -> npt.NDArray[np.bool
     return inside
 
 
+def encoded(documents: Any, backend: Any) -> Iterator[tuple[int, Any, Any]]:
+    """Batches of documents: the first one's place, the batch, and its encodings, made one batch ahead."""
+    with ThreadPoolExecutor(1) as ahead:
+
+        def start(first: int) -> tuple[int, Any, Any]:
+            batch = documents[first : first + BATCH]
+            return first, batch, ahead.submit(backend.encode_batch, batch["text"], add_special_tokens=False)
+
+        waiting: deque[tuple[int, Any, Any]] = deque()
+        for place in range(0, len(documents), BATCH):
+            waiting.append(start(place))
+            if len(waiting) > 1:
+                first, batch, encodings = waiting.popleft()
+                yield first, batch, encodings.result()
+        for first, batch, encodings in waiting:
+            yield first, batch, encodings.result()
+
+
 def tokenize_split(
     documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str, part: tuple[float, float] = (0, 1)
 ) -> tuple[WindowTable, int]:
@@ -125,15 +147,15 @@ def tokenize_split(
     backend.no_truncation()
     room = settings.max_seq_length - len(prefix) - len(suffix)
     table, total, log = WindowTable(prefix, suffix), 0, stage_logger()
-    for first in range(0, len(documents), BATCH):
-        batch = documents[first : first + BATCH]
-        encodings = backend.encode_batch(batch["text"], add_special_tokens=False)
+    for first, batch, encodings in encoded(documents, backend):
         rows, cuts = [], []
         for index, (text, spans, encoding) in enumerate(
             zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
         ):
             ids = np.array(encoding.ids, np.int32)
-            offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)
+            offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(
+                -1, 2
+            )
             flags = code_flags(spans, offsets[:, 0])
             levels = boundary_levels(encoding.word_ids, offsets[:, 0], sentence_starts(text, spans))
             total += len(ids)
