@@ -1,8 +1,11 @@
 """A benchmark's table, plot and figures, with the commit, the date and the device that they hold for."""
 
 import json
+import os
 import platform
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -58,7 +61,17 @@ def where(options: dict[str, Any]) -> dict[str, Any]:
         f"{options['train_documents']} documents, {options['train_tokens']:,} tokens to train on",
         "model": Path(options["model"]).name,
         "run": ", ".join(f"{name} {value}" for name, value in asked.items()),
+        "command": f"`{command(sys.orig_argv)}`",
     }
+
+
+def command(words: list[str]) -> str:
+    """The command that made a report, with its paths made nameless and without where it wrote."""
+    words = ["python", *words[1:]]
+    if "--out" in words:
+        place = words.index("--out")
+        words = words[:place] + words[place + 2 :]
+    return " ".join("FOLDER" if os.sep in word else shlex.quote(word) for word in words)
 
 
 def processor() -> str:

