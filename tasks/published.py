@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.store import Manifest, Store
+from tasks.weights import load_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     """For each mask in `text`, the `top_k` likeliest tokens and their probabilities.
 
     Raises:
-        UserError: the text has no mask, or is longer than the model's positions.
+        UserError: the text has no mask or is longer than the model's positions, or the model has no MLM head.
     """
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -88,7 +89,13 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     places = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if not len(places):
         raise UserError(f"{text!r} has no [MASK]: write one where a word is to be guessed")
-    model = AutoModelForMaskedLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False).eval()
+    model, missing = load_weights(AutoModelForMaskedLM, folder, trust_remote_code=False)
+    if missing:
+        raise UserError(
+            f"{folder} lacks weights of the MLM head ({missing[0]}): adapt it with "
+            f"`docs-mlm run --model.name-or-path {folder}`, or choose a model that fills masks"
+        )
+    model.eval()
     length, most = inputs["input_ids"].shape[1], model.config.max_position_embeddings
     if length > most:
         raise UserError(f"the text has {length} tokens, but the model takes {most}: shorten it")
@@ -113,17 +120,21 @@ def follows(folder: Path, first: str, second: str) -> float:
     from transformers import AutoConfig, AutoTokenizer, BertForNextSentencePrediction
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    no_head = UserError(
+        "this model has no head that says whether one text follows another: train one with "
+        "--train.objective mlm+nsp, or leave --next out"
+    )
     if not {"BertForPreTraining", "BertForNextSentencePrediction"} & set(config.architectures or ()):
-        raise UserError(
-            "this model has no head that says whether one text follows another: train one with "
-            "--train.objective mlm+nsp, or leave --next out"
-        )
+        raise no_head
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     inputs = tokenizer(first, second, return_tensors="pt")
     length, most = inputs["input_ids"].shape[1], config.max_position_embeddings
     if length > most:
         raise UserError(f"the two texts have {length} tokens, but the model takes {most}: shorten them")
-    model = BertForNextSentencePrediction.from_pretrained(folder, use_safetensors=True).eval()
+    model, missing = load_weights(BertForNextSentencePrediction, folder)
+    if missing:
+        raise no_head
+    model.eval()
     with torch.inference_mode():
         return float(model(**inputs).logits[0].softmax(-1)[0])
 

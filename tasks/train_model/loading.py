@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from tasks.settings import ScratchSettings
 from tasks.stage import stage_logger
 from tasks.train_model.counting import Tokens
+from tasks.weights import load_weights
 
 PAIR_HEAD = ("bert.pooler.", "cls.seq_relationship.")
 """How the names of BERT's weights for pairs of sentences begin."""
@@ -138,22 +139,14 @@ def _check_pairs(config: object, name: str) -> None:
 def _from_checkpoint(
     location: str | Path, revision: str | None, config: object, architecture: Any
 ) -> PreTrainedModel:
-    try:
-        model, info = architecture.from_pretrained(
-            location,
-            revision=revision,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except OSError as error:
-        raise UserError(
-            f"{location} has no safetensors weights that load ({str(error).splitlines()[0]}): "
-            "save the model with save_pretrained; pickled weights are not loaded"
-        ) from error
-    missing = sorted(info["missing_keys"])
+    model, missing = load_weights(
+        architecture,
+        location,
+        revision=revision,
+        config=config,
+        dtype=torch.float32,
+        trust_remote_code=False,
+    )
     prefix = model.base_model_prefix + "."
     pair_head = [key for key in missing if key.startswith(PAIR_HEAD)]
     encoder = [key for key in missing if key.startswith(prefix) and key not in pair_head]
@@ -215,8 +208,8 @@ def keep_pair_head(trained: Path, location: Path) -> bool:
     """
     if not _has_pair_head(location):
         return False
-    whole = BertForPreTraining.from_pretrained(location, dtype=torch.float32, use_safetensors=True)
-    after = BertForMaskedLM.from_pretrained(trained, dtype=torch.float32, use_safetensors=True)
+    whole, _ = load_weights(BertForPreTraining, location, dtype=torch.float32)
+    after, _ = load_weights(BertForMaskedLM, trained, dtype=torch.float32)
     whole.load_state_dict(after.state_dict(), strict=False)
     whole.config = after.config
     whole.save_pretrained(trained)

@@ -1,8 +1,11 @@
 """Published models are found, listed and asked."""
 
 import json
+import logging
 
 import pytest
+import torch
+from transformers import BertForPreTraining, BertModel
 
 from tasks.errors import UserError
 from tasks.published import fill_masks, follows, list_versions, local_model, newest_model
@@ -68,14 +71,15 @@ def test_neither_code_nor_pickles_of_a_folder_are_loaded(tmp_path):
     """A model folder's own code does not run, and one with pickled weights alone is refused."""
     folder = plant_code(save_tiny_bert(tmp_path / "own-code"), tmp_path / "ran")
     assert fill_masks(folder, "The [MASK] fox.", top_k=1)
-    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["BertForPreTraining"]}
-    (folder / "config.json").write_text(json.dumps(config))
-    assert 0 <= follows(folder, "Run the command.", "Then restart.") <= 1
+    pairs = tmp_path / "pairs"
+    BertForPreTraining.from_pretrained(folder, trust_remote_code=False).save_pretrained(pairs)
+    tiny_tokenizer().save_pretrained(pairs)
+    assert 0 <= follows(plant_code(pairs, tmp_path / "ran"), "Run the command.", "Then restart.") <= 1
     assert not (tmp_path / "ran").exists()
     pickled = save_tiny_bert(tmp_path / "pickled", safe=False)
     with pytest.raises(UserError, match="pickled weights are not loaded"):
         local_model(Store(str(tmp_path / "store")), str(pickled), tmp_path / "work")
-    with pytest.raises(OSError, match="safetensors"):
+    with pytest.raises(UserError, match="pickled weights are not loaded"):
         fill_masks(pickled, "The [MASK] fox.", top_k=1)
 
 
@@ -89,9 +93,6 @@ def test_a_text_without_a_mask_or_too_long_is_refused(tiny):
 
 def test_a_model_of_pairs_says_whether_a_text_follows(tmp_path, tiny):
     """With the head a probability comes out, and the label 0 means that it follows; without, what to do."""
-    import torch
-    from transformers import BertForPreTraining
-
     model = BertForPreTraining.from_pretrained(tiny)
     torch.nn.init.zeros_(model.cls.seq_relationship.weight)
     model.cls.seq_relationship.bias.data = torch.tensor([2.0, 0.0])
@@ -102,3 +103,30 @@ def test_a_model_of_pairs_says_whether_a_text_follows(tmp_path, tiny):
         follows(tiny, "Run the command.", "Then restart.")
     with pytest.raises(UserError, match=r"have 1\d\d tokens, but the model takes 64"):
         follows(tmp_path, "fox " * 60, "dog " * 60)
+
+
+def test_a_head_without_weights_is_no_head(tiny, tmp_path):
+    """An encoder alone fills no mask, and a head that is only named answers nothing: both would be random."""
+    BertModel.from_pretrained(tiny).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="docs-mlm run --model"):
+        fill_masks(tmp_path, "The [MASK] fox.", top_k=1)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"architectures": ["BertForPreTraining"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="no head that says whether"):
+        follows(tmp_path, "Run the command.", "Then restart.")
+
+
+def test_a_prediction_is_not_hidden_in_reports(tiny, tmp_path, caplog):
+    """A model with both heads is asked for one of them, and transformers does not report the other."""
+    BertForPreTraining.from_pretrained(tiny).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    library = logging.getLogger("transformers")
+    library.addHandler(caplog.handler)
+    caplog.clear()
+    try:
+        fill_masks(tmp_path, "The [MASK] fox.", top_k=1)
+        follows(tmp_path, "Run the command.", "Then restart.")
+    finally:
+        library.removeHandler(caplog.handler)
+    assert "REPORT" not in caplog.text

@@ -130,6 +130,20 @@ def test_a_model_too_small_is_refused(tmp_path: Path, changes: dict[str, int], m
         load_model(tmp_path, **(FIT | changes))
 
 
+def test_weights_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    """Damaged ones, and those of another size than the configuration tells."""
+    BertForMaskedLM(BertConfig(**SIZES)).save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="no safetensors weights that load"):
+        load_model(tmp_path, **FIT)
+    weights.write_bytes(whole)
+    BertConfig(**SIZES | {"intermediate_size": 48}).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="do not have the sizes that its"):
+        load_model(tmp_path, **FIT)
+
+
 def test_robertas_positions_are_counted_its_way(tmp_path: Path) -> None:
     """RoBERTa counts positions from its padding id + 1, so two of them cannot be used."""
     RobertaForMaskedLM(RobertaConfig(**SIZES)).save_pretrained(tmp_path)

@@ -1,0 +1,54 @@
+"""A checkpoint's weights: from safetensors alone, and without transformers' own report of what it lacks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from tasks.errors import UserError
+
+
+def load_weights(architecture: Any, location: str | Path, **options: Any) -> tuple[Any, list[str]]:
+    """A model, and the names of the weights that the checkpoint lacks, which are random.
+
+    Args:
+        architecture: the class to load, such as `AutoModelForMaskedLM`.
+        location: a folder or hub name.
+        options: of `from_pretrained`.
+
+    Raises:
+        UserError: there are no safetensors, or they are damaged or not of the sizes in `config.json`.
+    """
+    try:
+        with _without_report():
+            model, info = architecture.from_pretrained(
+                location, use_safetensors=True, output_loading_info=True, **options
+            )
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{location} has no safetensors weights that load ({str(error).splitlines()[0]}): "
+            "save the model with save_pretrained; pickled weights are not loaded"
+        ) from error
+    except RuntimeError as error:
+        if "mismatch" not in str(error):
+            raise
+        raise UserError(
+            f"the weights in {location} do not have the sizes that its config.json tells: "
+            "its files are of two models; save the model again with save_pretrained"
+        ) from error
+    return model, sorted(info["missing_keys"])
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Within, transformers logs errors only: whoever loads says what lacks, and what to do about it."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
