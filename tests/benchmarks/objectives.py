@@ -219,8 +219,8 @@ def cell(runs: list[dict[str, Any]], column: str) -> str:
         return "–"
     share = "accuracy" in column
     shown = f"{mean(values):.1%}" if share else f"{mean(values):.3f}"
-    spread = stdev(values) if len(values) > 1 else 0.0
-    return f"{shown} ± {spread:.1%}" if share else f"{shown} ± {spread:.3f}"
+    deviation = stdev(values) if len(values) > 1 else 0.0
+    return f"{shown} ± {deviation:.1%}" if share else f"{shown} ± {deviation:.3f}"
 
 
 if __name__ == "__main__":
