@@ -1,30 +1,29 @@
 """The main flow: a documentation repository goes in, an adapted model comes out in the store."""
 
-import sys
 from pathlib import Path
 
 from prefect import flow
 
-from tasks.cache_dataset import cache_dataset, export_texts
-from tasks.check_secrets import CheckedSource, CheckedStore
-from tasks.clone_docs import clone_docs
-from tasks.filter_markdown import filter_markdown
-from tasks.publish_model import Lineage, Origin, publish_model
+from flows.parameters import DEFAULTS, CheckedSource, CheckedStore
+from tasks.cache_dataset.export import export_texts
+from tasks.cache_dataset.stage import cache_dataset
+from tasks.clone_docs.stage import clone_docs
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.filter_markdown.stage import filter_markdown
+from tasks.models.settings import ModelSettings
+from tasks.publish_model.card import Origin
+from tasks.publish_model.lineage import Lineage
+from tasks.publish_model.settings import PublishSettings
+from tasks.publish_model.stage import publish_model
 from tasks.records import Corpus, DocsSnapshot
-from tasks.resolve_plan import Plan, resolve_plan
-from tasks.settings import (
-    FilterSettings,
-    ModelSettings,
-    PublishSettings,
-    Settings,
-    TokenizeSettings,
-    TrainSettings,
-)
-from tasks.summarise_run import RunSummary, summarise_run
-from tasks.tokenize_corpus import tokenize_corpus
-from tasks.train_model import train_model
-
-DEFAULTS = Settings()
+from tasks.run.plan import Plan
+from tasks.run.resolve import resolve_plan
+from tasks.run.summary import RunSummary, summarise_run
+from tasks.settings import Settings
+from tasks.tokenize_corpus.settings import TokenizeSettings
+from tasks.tokenize_corpus.stage import tokenize_corpus
+from tasks.train_model.settings import TrainSettings
+from tasks.train_model.stage import train_model
 
 
 @flow(name="docs-mlm", persist_result=False)
@@ -50,24 +49,23 @@ def adapt(
         store=store, work_dir=work_dir,
     )  # fmt: skip
     plan = resolve_plan(settings)
-    snapshot = clone_docs(plan["documents"], plan.source, source)
-    corpus = filter_markdown(plan["corpus"], snapshot, filter)
+    snapshot = clone_docs(plan[clone_docs], plan.source, source)
+    corpus = filter_markdown(plan[filter_markdown], snapshot, filter)
     return learn(plan, snapshot, corpus, settings)
 
 
 def learn(plan: Plan, snapshot: DocsSnapshot, corpus: Corpus, settings: Settings) -> RunSummary:
     """From the corpus to the published model: the stages that any number of sources have in common."""
-    dataset = cache_dataset(plan["dataset"], corpus)
+    dataset = cache_dataset(plan[cache_dataset], corpus)
     if settings.publish.export_texts is not None:
-        export_texts(plan["dataset"], dataset, settings.publish.export_texts)
-    tokenized = tokenize_corpus(plan["tokenized"], dataset, plan.base, settings.tokenize)
-    trained = train_model(plan["training"], tokenized, plan.base, settings.train)
+        export_texts(plan[cache_dataset], dataset, settings.publish.export_texts)
+    tokenized = tokenize_corpus(plan[tokenize_corpus], dataset, plan.base, settings.tokenize)
+    trained = train_model(plan[train_model], tokenized, plan.base, settings.train)
     lineage = Lineage(snapshot=snapshot, corpus=corpus, dataset=dataset, tokenized=tokenized, trained=trained)
-    published = publish_model(plan["models"], lineage, Origin(base=plan.base, settings=settings))
+    origin = Origin(base=plan.base, publish=settings.publish, chosen=settings.chosen())
+    published = publish_model(plan[publish_model], lineage, origin)
     return summarise_run(plan, lineage, published)
 
 
 if __name__ == "__main__":
-    from flows.command import main
-
-    main(["run", *sys.argv[1:]])
+    raise SystemExit("flows.adapt is a flow: to run it, type `python -m flows.command run` or `docs-mlm run`")

@@ -6,14 +6,17 @@ from typing import Annotated, Literal
 from prefect import flow
 from pydantic import Field
 
-from flows.adapt import DEFAULTS, adapt, learn
-from tasks.check_secrets import CheckedStore
-from tasks.clone_docs import clone_docs
+from flows.adapt import adapt, learn
+from flows.parameters import DEFAULTS, CheckedStore
 from tasks.clone_docs.joining import join_snapshots
-from tasks.filter_markdown import filter_markdown
+from tasks.clone_docs.settings import SourceSettings
+from tasks.clone_docs.stage import clone_docs
 from tasks.filter_markdown.joining import join_corpora
-from tasks.resolve_joint_plan import Part, pin_sources, resolve_joint_plan
-from tasks.run_each import (
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.filter_markdown.stage import filter_markdown
+from tasks.models.settings import ModelSettings
+from tasks.publish_model.settings import PublishSettings
+from tasks.run.each import (
     Outcome,
     all_outcomes,
     check_outcomes,
@@ -22,15 +25,10 @@ from tasks.run_each import (
     source_label,
     without_failed,
 )
-from tasks.settings import (
-    FilterSettings,
-    ModelSettings,
-    PublishSettings,
-    Settings,
-    SourceSettings,
-    TokenizeSettings,
-    TrainSettings,
-)
+from tasks.run.joint import Part, pin_sources, resolve_joint_plan
+from tasks.settings import Settings
+from tasks.tokenize_corpus.settings import TokenizeSettings
+from tasks.train_model.settings import TrainSettings
 
 
 @flow(name="docs-mlm-several", persist_result=False)
@@ -85,8 +83,15 @@ def adapt_jointly(sources: dict[str, SourceSettings], settings: Settings, at_onc
             plan = resolve_joint_plan(settings, left)
     outcomes = all_outcomes(sources, ended)
     show_outcomes(outcomes)
-    snapshot = join_snapshots(plan["documents"], plan.own_steps("documents"))
-    corpus = join_corpora(plan["corpus"], snapshot, plan.own_steps("corpus"), settings.filter)
+    snapshot = join_snapshots(
+        plan[join_snapshots], {name: part.documents for name, part in plan.parts.items()}
+    )
+    corpus = join_corpora(
+        plan[join_corpora],
+        snapshot,
+        {name: part.corpus for name, part in plan.parts.items()},
+        settings.filter,
+    )
     summary = learn(plan, snapshot, corpus, settings)
     check_outcomes(outcomes, made=f", and {summary.model['uri']} is made of the others")
     return outcomes
@@ -97,3 +102,9 @@ def prepare(part: Part, filter: FilterSettings) -> None:
     """Clone and filter one source of a joint corpus."""
     snapshot = clone_docs(part.documents, part.pinned.source, part.pinned.settings)
     filter_markdown(part.corpus, snapshot, filter)
+
+
+if __name__ == "__main__":
+    raise SystemExit(
+        "flows.adapt_many is a flow: to run it, type `python -m flows.command several` or `docs-mlm several`"
+    )

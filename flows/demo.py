@@ -1,6 +1,5 @@
 """The demo: the main flow on documents that every machine with docs-mlm already has."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +7,10 @@ from prefect import flow
 from pydantic import Field
 
 from flows.adapt import adapt
+from flows.parameters import DEFAULTS, CheckedStore
 from flows.presets import preset_settings
-from tasks.check_secrets import CheckedStore
-from tasks.make_demo_docs import make_demo_docs
-from tasks.settings import Settings
-from tasks.summarise_run import RunSummary
-
-DEFAULTS = Settings()
+from tasks.clone_docs.demo_docs import make_demo_docs
+from tasks.run.summary import RunSummary
 
 
 @flow(name="docs-mlm-demo", flow_run_name="demo", persist_result=False)
@@ -39,6 +35,6 @@ def demo(
 
 
 if __name__ == "__main__":
-    from flows.command import main
-
-    main(["demo", *sys.argv[1:]])
+    raise SystemExit(
+        "flows.demo is a flow: to run it, type `python -m flows.command demo` or `docs-mlm demo`"
+    )

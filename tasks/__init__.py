@@ -1,1 +1,1 @@
-"""The stages of docs-mlm, one module or folder a stage, named after its one Prefect task."""
+"""The rooms of docs-mlm: what a stage is, the stages themselves, and what they have in common."""

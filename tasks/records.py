@@ -4,16 +4,17 @@ Each record is the `record` of a manifest in the store, so it must survive JSON:
 booleans, None, lists and string-keyed dictionaries of these.
 """
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What every stage's result has: its place in the store and its content key."""
+
+    stage: ClassVar[str]
+    """The result's name, and its folder in the store."""
 
     uri: str
     key: str
@@ -32,6 +33,11 @@ class Record:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocsSnapshot(Record):
     """The raw bytes of every document that matched the path patterns, as Parquet in the store."""
+
+    stage: ClassVar[str] = "documents"
+    FILE: ClassVar[str] = "documents.parquet"
+    PARTS: ClassVar[str] = "sources.json"
+    """Of a joint snapshot, instead: which ones it is made of."""
 
     source: str
     """What a person calls the source: a URL without credentials, a folder's or a file's name."""
@@ -52,6 +58,11 @@ class DocsSnapshot(Record):
 class Corpus(Record):
     """Documents worth learning from, as Parquet in the store."""
 
+    stage: ClassVar[str] = "corpus"
+    FILE: ClassVar[str] = "corpus.parquet"
+    DROPPED: ClassVar[str] = "dropped.parquet"
+    """Path, blob and reason of every document that was dropped."""
+
     found: int
     kept: int
     dropped_by_reason: dict[str, int]
@@ -65,6 +76,9 @@ class Corpus(Record):
 class CachedDataset(Record):
     """The corpus as a Hugging Face `DatasetDict` (`train`, `eval`), loadable with `load_from_disk`."""
 
+    stage: ClassVar[str] = "dataset"
+    FOLDER: ClassVar[str] = "dataset"
+
     train_documents: int
     eval_documents: int
 
@@ -75,6 +89,10 @@ class TokenizedDataset(Record):
 
     All token counts leave the special tokens ([CLS], [SEP], [PAD]) out.
     """
+
+    stage: ClassVar[str] = "tokenized"
+    WINDOWS: ClassVar[str] = "windows"
+    TOKENIZER: ClassVar[str] = "tokenizer"
 
     vocab_size: int
     max_seq_length: int
@@ -98,6 +116,9 @@ class TokenizedDataset(Record):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel(Record):
     """The adapted model and tokenizer, as `save_pretrained` writes them, and how the training went."""
+
+    stage: ClassVar[str] = "training"
+    MODEL: ClassVar[str] = "model"
 
     global_step: int
     resumed_from_step: int
@@ -129,7 +150,19 @@ class TrainedModel(Record):
 class PublishedModel(Record):
     """One version of the adapted model, with its card and `summary.json`."""
 
+    stage: ClassVar[str] = "models"
+    CARD: ClassVar[str] = "README.md"
+    SUMMARY: ClassVar[str] = "summary.json"
+
     version: str
+
+
+STAGES = tuple(
+    kind.stage
+    for kind in list(globals().values())
+    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
+)
+"""The names of all results, in the order of this page, which is that of the pipeline."""
 
 
 def short_name(source: str) -> str:
@@ -147,15 +180,3 @@ def short_name(source: str) -> str:
 def short_commit(commit_sha: str) -> str:
     """The first eight digits, of a Git commit or of a digest."""
     return commit_sha.removeprefix("sha256:")[:8]
-
-
-def joint_name(sources: Sequence[str]) -> str:
-    """What a person calls several sources together: the last part of each one's name, the many counted."""
-    last = [short_name(source).rsplit("/", 1)[-1] for source in sources]
-    return "+".join(last if len(last) <= 3 else [*last[:2], f"{len(last) - 2}-more"])
-
-
-def joint_commit(commits: dict[str, str]) -> str:
-    """`sha256:…` of the commits by source: what stands where a single source has its commit."""
-    text = "".join(f"{name} {commit}\n" for name, commit in sorted(commits.items()))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from flows.command import QUIET
+from flows.command.main import QUIET
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.

@@ -30,7 +30,9 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
-from tasks.store import MANIFEST, Store, sweep, verify
+from tasks.store.care import sweep, verify
+from tasks.store.folders import Store
+from tasks.store.manifest import MANIFEST
 from tests.git_server import GitServer, make_repository
 from tests.run_process import RunProcess, start_run
 from tests.s3_server import S3Server, s3_server

@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from tasks.settings import ScratchSettings
+from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 
 SENTENCES = [

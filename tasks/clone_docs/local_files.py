@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.clone_docs.documents import Document, blob_sha
+from tasks.clone_docs.patterns import FolderFile, PathPatterns, folder_files, open_regular
+from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
-from tasks.settings import SourceSettings
-from tasks.sources.doc_paths import FolderFile, PathPatterns, folder_files, open_regular
 
 CHUNK = 1 << 20
 

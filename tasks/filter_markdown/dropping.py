@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tasks.errors import UserError
 from tasks.filter_markdown import near_duplicates
-from tasks.settings import FilterSettings
+from tasks.filter_markdown.settings import FilterSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

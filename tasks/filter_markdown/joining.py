@@ -6,7 +6,7 @@ them does not matter. What is held out of a source's own corpus is held out here
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.cards import corpus_card
 from tasks.filter_markdown import near_duplicates
+from tasks.filter_markdown.card import corpus_card
+from tasks.filter_markdown.corpus import CORPUS_SCHEMA, DROPPED_SCHEMA, FilterCounts
 from tasks.filter_markdown.dropping import Fingerprint, copies, digest_of
-from tasks.filter_markdown.stage import CORPUS_SCHEMA, DROPPED_SCHEMA, FilterCounts
+from tasks.filter_markdown.settings import FilterSettings
 from tasks.records import Corpus, DocsSnapshot
-from tasks.settings import FilterSettings
-from tasks.stage import Step, stage
+from tasks.stage.stage import stage
+from tasks.stage.target import Target
 
 ACROSS = "_across_sources"
 """Ends the reason of a document that is a copy of another source's."""
@@ -83,13 +84,17 @@ def join_files(corpora: dict[str, Path], target: Path, settings: FilterSettings)
     )
 
 
-@stage(Corpus, card=corpus_card, bar="join")
+def recipe(settings: FilterSettings, parts: Mapping[str, str]) -> dict[str, Any]:
+    """What goes into a joint corpus' key: the settings, and the keys of the sources' corpora by name."""
+    return {**settings.keyed(), "parts": dict(parts)}
+
+
+@stage(Corpus, version=1, parents=(DocsSnapshot,), recipe=recipe, card=corpus_card, bar="join")
 def join_corpora(
-    step: Step, snapshot: DocsSnapshot, parts: dict[str, Step], settings: FilterSettings
+    target: Target, snapshot: DocsSnapshot, parts: dict[str, Target], settings: FilterSettings
 ) -> Corpus:
     """Put the corpora of several sources into one, without the copies that they have of each other."""
-    folders = {name: step.fetch(Corpus.from_json(part.made())) for name, part in parts.items()}
-    with step.building() as folder:
+    folders = {name: target.fetch(Corpus.from_json(part.made())) for name, part in parts.items()}
+    with target.building() as folder:
         counts = join_files(folders, folder, settings)
-        corpus = Corpus(uri=step.uri, key=step.key, **asdict(counts))
-        return step.commit(folder, corpus, ancestors={"documents": snapshot.as_json()})
+        return target.commit(folder, Corpus, asdict(counts), of=[snapshot])

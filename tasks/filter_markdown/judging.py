@@ -16,7 +16,7 @@ from tasks.filter_markdown.cleaning import clean_raw, clean_text
 from tasks.filter_markdown.decoding import decode
 from tasks.filter_markdown.dropping import digest_of
 from tasks.filter_markdown.layout import Cleaned
-from tasks.settings import FilterSettings
+from tasks.filter_markdown.settings import FilterSettings
 
 DOCUMENTS_FOR_A_POOL = 30_000
 """Fewer are judged in this process."""

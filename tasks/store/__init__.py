@@ -9,22 +9,3 @@ bytes that no manifest vouches for, and every byte that is read back is hashed.
     lease.py      two runs at once on one key        faults.py  retries, and one clear error
     care.py       verify and sweep                   parallel.py  work on a few threads
 """
-
-from tasks.store.care import FolderReport, Leftover, sweep, verify
-from tasks.store.faults import explain
-from tasks.store.folders import Store
-from tasks.store.manifest import MANIFEST, Manifest, StoredFile, intact, stored_files
-
-__all__ = [
-    "MANIFEST",
-    "FolderReport",
-    "Leftover",
-    "Manifest",
-    "Store",
-    "StoredFile",
-    "explain",
-    "intact",
-    "stored_files",
-    "sweep",
-    "verify",
-]

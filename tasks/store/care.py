@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import IntegrityError
-from tasks.keys import STAGES
+from tasks.records import STAGES
 from tasks.store.faults import explained
 from tasks.store.manifest import MANIFEST, StoredFile
 from tasks.store.parallel import each

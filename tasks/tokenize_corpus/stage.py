@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.base_models import BaseModel, local_files
 from tasks.errors import UserError
+from tasks.models.pinned import PinnedModel, local_files
 from tasks.records import CachedDataset, TokenizedDataset
-from tasks.settings import TokenizeSettings
-from tasks.stage import Step, ancestors_of, stage, stage_logger
+from tasks.stage.log import stage_logger
+from tasks.stage.stage import stage
+from tasks.stage.target import Target
+from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import BATCH, tokenize_split
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 
 
-def load_tokenizer(base: BaseModel, texts: Callable[[], Iterable[str]], work_dir: Path) -> Any:
+def load_tokenizer(base: PinnedModel, texts: Callable[[], Iterable[str]], work_dir: Path) -> Any:
     """The base model's tokenizer, or one trained on `texts` for a model from scratch."""
     if base.scratch is not None:
         stage_logger().info("Training a WordPiece tokenizer of at most %d tokens", base.scratch.vocab_size)
@@ -27,21 +29,26 @@ def load_tokenizer(base: BaseModel, texts: Callable[[], Iterable[str]], work_dir
     return tokenizer
 
 
-@stage(TokenizedDataset, bar="tokenize")
+def recipe(base: PinnedModel, settings: TokenizeSettings) -> dict[str, Any]:
+    """What goes into the windows' key: the tokenizer, and how texts are cut."""
+    return {"tokenizer": base.tokenizer_fingerprint, **settings.keyed()}
+
+
+@stage(TokenizedDataset, version=2, parents=(CachedDataset,), recipe=recipe, bar="tokenize")
 def tokenize_corpus(
-    step: Step, dataset: CachedDataset, base: BaseModel, settings: TokenizeSettings
+    target: Target, dataset: CachedDataset, base: PinnedModel, settings: TokenizeSettings
 ) -> TokenizedDataset:
     """Cut every document into windows of tokens, with the model's tokenizer or one made from the corpus."""
     from datasets import DatasetDict, load_from_disk
 
-    splits = load_from_disk(str(step.fetch(dataset) / "dataset"))
+    splits = load_from_disk(str(target.fetch(dataset) / CachedDataset.FOLDER))
     train = splits["train"]
 
     def texts() -> Iterator[str]:
         for first in range(0, len(train), BATCH):
             yield from train[first : first + BATCH]["text"]
 
-    tokenizer = load_tokenizer(base, texts, step.scratch())
+    tokenizer = load_tokenizer(base, texts, target.scratch())
     total, before, windows = sum(splits.num_rows.values()), 0, {}
     for name, documents in splits.items():
         part = (before / total, len(documents) / total)
@@ -49,20 +56,18 @@ def tokenize_corpus(
         before += len(documents)
     train_table, train_total = windows["train"]
     eval_table, eval_total = windows.get("eval", (None, 0))
-    with step.building() as folder:
-        tables = {name: table.dataset(f"{step.key}-{name}") for name, (table, _) in windows.items()}
-        DatasetDict(tables).save_to_disk(str(folder / "windows"))
-        tokenizer.save_pretrained(folder / "tokenizer")
-        record = TokenizedDataset(
-            uri=step.uri,
-            key=step.key,
-            vocab_size=len(tokenizer),
-            max_seq_length=settings.max_seq_length,
-            train_windows=train_table.windows,
-            eval_windows=eval_table.windows if eval_table else 0,
-            corpus_tokens=train_total + eval_total,
-            train_document_tokens=train_total,
-            train_tokens=train_table.tokens,
-            eval_tokens=eval_table.tokens if eval_table else 0,
-        )
-        return step.commit(folder, record, ancestors=ancestors_of(dataset))
+    with target.building() as folder:
+        tables = {name: table.dataset(f"{target.key}-{name}") for name, (table, _) in windows.items()}
+        DatasetDict(tables).save_to_disk(str(folder / TokenizedDataset.WINDOWS))
+        tokenizer.save_pretrained(folder / TokenizedDataset.TOKENIZER)
+        counts = {
+            "vocab_size": len(tokenizer),
+            "max_seq_length": settings.max_seq_length,
+            "train_windows": train_table.windows,
+            "eval_windows": eval_table.windows if eval_table else 0,
+            "corpus_tokens": train_total + eval_total,
+            "train_document_tokens": train_total,
+            "train_tokens": train_table.tokens,
+            "eval_tokens": eval_table.tokens if eval_table else 0,
+        }
+        return target.commit(folder, TokenizedDataset, counts, of=[dataset])

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from tasks import boundaries
 from tasks.boundaries import Levels, boundary_levels, sentence_starts
-from tasks.run_progress import tell
-from tasks.settings import TokenizeSettings
-from tasks.stage import stage_logger
+from tasks.stage.log import stage_logger
+from tasks.stage.progress import tell
 from tasks.tokenize_corpus.cutting import Ints, boundary_scores, cut_windows
+from tasks.tokenize_corpus.settings import TokenizeSettings
 
 BATCH = 128
 """Documents tokenized at once; the tokenizer spreads them over all cores, and the next ones are tokenized

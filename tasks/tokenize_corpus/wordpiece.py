@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tasks.settings import ScratchSettings
+from tasks.models.settings import ScratchSettings
 
 
 def alphabet_of(texts: Iterable[str], normalizer: Any, limit: int = 1000) -> list[str]:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tasks.settings import ScratchSettings, TrainSettings
+from tasks.models.settings import ScratchSettings
+from tasks.train_model.settings import TrainSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class TrainJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TrainReport:
     """How a run went, as `TrainedModel` tells it."""
 
     global_step: int

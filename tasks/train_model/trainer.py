@@ -5,31 +5,25 @@ large; its samplers put masks and order into generators whose state a restart lo
 over masked tokens and divided by those of the whole step, and order and masks are counted, not drawn.
 """
 
-import os
-import shutil
-import signal
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
 from transformers.modeling_utils import PreTrainedModel
 from transformers.trainer_callback import PrinterCallback
 
-from tasks.train_model import ranks
-from tasks.train_model.batching import EpochLoader, EpochOrder, MaskedBatches, Plan, only
-from tasks.train_model.evaluation import evaluate, take_places
-from tasks.train_model.hardware import Precision
-from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
-from tasks.train_model.interrupt import StopRequest, stand_aside
-from tasks.train_model.masking import IGNORED
-from tasks.train_model.pairs import Pairs
-from tasks.train_model.progress import Meter
-from tasks.train_model.windows import Windows
-
-BEST = "best.safetensors"
-"""The weights of the lowest held-out loss so far, beside the newest in every checkpoint."""
+from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, only
+from tasks.train_model.batches.masking import IGNORED
+from tasks.train_model.batches.order import WindowOrder
+from tasks.train_model.batches.pairs import Pairs
+from tasks.train_model.batches.windows import Windows
+from tasks.train_model.model.evaluation import evaluate, take_places
+from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
+from tasks.training.hardware import Precision
+from tasks.training.meter import Meter
+from tasks.training.processes import ranks
+from tasks.training.processes.interrupt import stand_aside
 
 
 class MlmTrainer(Trainer):
@@ -43,7 +37,7 @@ class MlmTrainer(Trainer):
         args: TrainingArguments,
         *,
         rows: SparseRows,
-        plan: Plan,
+        plan: WindowOrder,
         batches: MaskedBatches,
         held_out: Windows | None,
         held_out_pairs: Pairs | None,
@@ -147,93 +141,3 @@ class MlmTrainer(Trainer):
         handler = self.callback_handler
         self.control: TrainerControl = handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-class StopGently(TrainerCallback):
-    """Ends the run after the step in which a signal came, with a checkpoint; and logs the last step.
-
-    Of several processes all end after the same step: each tells the others, and hears them one step later,
-    when their answers are there without waiting.
-    """
-
-    def __init__(self, request: StopRequest) -> None:
-        self.request = request
-        self._heard: Tensor | None = None
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Decide what follows the step."""
-        asked = self.request.signal is not None
-        if ranks.ranks() > 1:
-            mine = torch.full((), float(asked), device=args.device)
-            asked = self._heard is not None and bool(self._heard)
-            self._heard = ranks.total(mine)
-        if state.global_step >= state.max_steps:
-            control.should_log = True
-        elif asked:
-            self.request.signal = self.request.signal or signal.SIGTERM
-            control.should_save = control.should_training_stop = True
-
-
-class KeepBest(TrainerCallback):
-    """Keeps the weights of the lowest held-out loss; stops when it has not fallen for `patience` evaluations.
-
-    What was lowest is read from the log, which every checkpoint carries, so that a restart forgets nothing.
-    """
-
-    def __init__(self, folder: Path, *, keep: bool, patience: int) -> None:
-        self.best, self.keep, self.patience = folder / BEST, keep, patience
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: PreTrainedModel,
-        **_: Any,
-    ) -> None:
-        """Compare the newest evaluation with those before."""
-        if self.keep and _since_lowest(state.log_history) == 0 and state.is_world_process_zero:
-            model.save_pretrained(self.best.parent / "best")
-            (self.best.parent / "best" / "model.safetensors").replace(self.best)
-        control.should_training_stop |= self.exhausted(state.log_history)
-
-    def exhausted(self, log_history: list[dict[str, float]]) -> bool:
-        """Whether the held-out loss has not fallen for `patience` evaluations."""
-        return bool(self.patience) and _since_lowest(log_history) >= self.patience
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Put the best weights into the checkpoint, as another name of the same file."""
-        folder = self.best.parent / f"checkpoint-{state.global_step}"
-        if self.best.is_file() and state.is_world_process_zero and not (folder / BEST).exists():
-            os.link(self.best, folder / BEST)
-
-    def restore(self, checkpoint: Path | None) -> None:
-        """Take the best weights from the checkpoint that the run resumes from; without one, begin anew."""
-        self.best.unlink(missing_ok=True)
-        if checkpoint is not None and (checkpoint / BEST).is_file():
-            self.best.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(checkpoint / BEST, self.best)
-
-
-def _since_lowest(log_history: list[dict[str, float]]) -> int:
-    """Evaluations since the one with the lowest loss."""
-    losses = [point["eval_loss"] for point in log_history if "eval_loss" in point]
-    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
-
-
-class SubmitCheckpoints(TrainerCallback):
-    """Hands every finished checkpoint to whoever keeps them."""
-
-    def __init__(self, keeper: Any) -> None:
-        self.keeper = keeper
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        """Hand over the folder that was just written."""
-        if state.is_world_process_zero:
-            self.keeper.submit(Path(args.output_dir) / f"checkpoint-{state.global_step}", state.global_step)

@@ -22,10 +22,14 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from tasks.settings import ScratchSettings, TrainSettings
-from tasks.train_model import batching, engine, hardware, heads
+from tasks.models.settings import ScratchSettings
+from tasks.train_model import training as engine
+from tasks.train_model.batches import order as batching
 from tasks.train_model.job import TrainJob
-from tasks.train_model.loading import load_model
+from tasks.train_model.model import heads
+from tasks.train_model.model.loading import load_model
+from tasks.train_model.settings import TrainSettings
+from tasks.training import hardware
 from tests.benchmarks.clock import Budget, Clock, HeldOut, Measure, engine_under, timed
 
 

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import torch
 from transformers import Trainer, TrainerCallback
 
-from tasks.train_model import engine
-from tasks.train_model.batching import MaskedBatches
-from tasks.train_model.evaluation import evaluate
-from tasks.train_model.heads import SparseRows
-from tasks.train_model.masking import Masker
-from tasks.train_model.windows import read_windows
+from tasks.train_model import training as engine
+from tasks.train_model.batches.loader import MaskedBatches
+from tasks.train_model.batches.masking import Masker
+from tasks.train_model.batches.windows import read_windows
+from tasks.train_model.model.evaluation import evaluate
+from tasks.train_model.model.heads import SparseRows
 
 POINTS = 4
 """Evaluations in a run, at even shares of its budget; the last at its end."""

@@ -8,7 +8,8 @@ from transformers import PreTrainedTokenizerBase
 
 from tasks.filter_markdown.dropping import Fingerprint, held_out
 from tasks.filter_markdown.judging import RawDocument, judge
-from tasks.settings import FilterSettings, TokenizeSettings
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import tokenize_split
 
 

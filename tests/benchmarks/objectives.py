@@ -17,12 +17,14 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+from tasks.clone_docs.demo_docs import make_demo_docs
 from tasks.filter_markdown.judging import RawDocument, judge
-from tasks.make_demo_docs import make_demo_docs
-from tasks.settings import FilterSettings, ScratchSettings, TrainSettings
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
-from tasks.train_model.engine import train
-from tasks.train_model.job import Outcome, TrainJob
+from tasks.train_model.job import TrainJob, TrainReport
+from tasks.train_model.settings import TrainSettings
+from tasks.train_model.training import train
 from tests.benchmarks.clock import Budget, Clock, Measure, engine_under
 from tests.benchmarks.corpus import freeze_corpus
 from tests.benchmarks.models import weights
@@ -157,7 +159,7 @@ def run(
     return figures(outcome, clock)
 
 
-def figures(outcome: Outcome, clock: Clock) -> dict[str, Any]:
+def figures(outcome: TrainReport, clock: Clock) -> dict[str, Any]:
     """What the table shows of one run."""
     run = clock.result()
     after = outcome.eval_after or {}

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 
-from tasks.filter_markdown.stage import filter_documents, workers_for
-from tasks.settings import FilterSettings, TokenizeSettings
+from tasks.filter_markdown.corpus import filter_documents
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import tokenize_split
 
 
@@ -60,8 +61,7 @@ def by_map(texts: list[str], tokenizer: Any, cut: dict[str, Any]) -> None:
 
 def by_stages(snapshot: Path, folder: Path, tokenizer: Any, max_seq_length: int) -> None:
     """What docs-mlm's stages do: clean, drop copies, hold out, write Parquet, cut at good boundaries."""
-    workers = workers_for(pq.read_metadata(snapshot).num_rows)
-    filter_documents(snapshot, folder, FilterSettings(), workers=workers)
+    filter_documents(snapshot, folder, FilterSettings())
     corpus = Dataset(pq.read_table(folder / "corpus.parquet", columns=["text", "code_spans", "split"]))
     settings = TokenizeSettings(max_seq_length=max_seq_length)
     splits = pc.unique(corpus.data.column("split")).to_pylist()

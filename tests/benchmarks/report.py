@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tasks.train_model import hardware
+from tasks.training import hardware
 
 Results = dict[str, list[dict[str, Any]]]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import s3fs
 
-from tasks.store import Manifest, Store
-from tasks.train_model.checkpoints import CheckpointKeeper
+from tasks.store.folders import Store
+from tasks.store.manifest import Manifest
+from tasks.training.checkpoints import CheckpointKeeper
 from tests.s3_server import BUCKET, s3_server
 
 ROUNDS = 3

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.train_model.batching import MaskedBatches
+from tasks.train_model.batches.loader import MaskedBatches
 from tests.benchmarks import objectives
 from tests.benchmarks.clock import Budget, Clock, engine_under
 from tests.tiny import save_tiny_bert

@@ -28,8 +28,8 @@ from datasets.utils.logging import disable_progress_bar as disable_progress_bars
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from tasks.make_demo_docs import make_demo_docs
-from tasks.settings import TrainSettings
+from tasks.clone_docs.demo_docs import make_demo_docs
+from tasks.train_model.settings import TrainSettings
 from tests.benchmarks.arms import Arm, Spec
 from tests.benchmarks.corpus import freeze_corpus
 from tests.benchmarks.models import weights

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.published import list_versions
-from tasks.store import Store
+from tasks.models.published import list_versions
+from tasks.store.folders import Store
 from tests.prefect_server import until
 
 LONG = {"max_steps": 100_000, "save_steps": 50, "logging_steps": 10}

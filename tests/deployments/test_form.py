@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.published import list_versions
-from tasks.store import Store
+from tasks.models.published import list_versions
+from tasks.store.folders import Store
 from tests.prefect_server import until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

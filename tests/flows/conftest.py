@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.command import main
+from flows.command.main import main
 from tasks.settings import Settings
 from tests.git_server import GitServer, make_repository
 from tests.s3_server import s3_server

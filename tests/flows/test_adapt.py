@@ -10,9 +10,9 @@ import pytest
 
 from flows.adapt import adapt
 from flows.presets import read_settings_file
-from tasks.keys import STAGES
+from tasks.records import STAGES
 from tasks.settings import Settings
-from tasks.store import Store
+from tasks.store.folders import Store
 from tests.flows.conftest import DOCUMENTS, make_documents
 from tests.git_server import add_commit, make_repository
 from tests.tiny import save_tiny_bert

@@ -11,9 +11,10 @@ from datasets import load_from_disk
 from flows.adapt import adapt
 from flows.adapt_many import adapt_many
 from tasks.errors import DocsMlmError
-from tasks.keys import STAGES
-from tasks.published import list_versions, newest_model
-from tasks.store import Store, verify
+from tasks.models.published import list_versions, newest_model
+from tasks.records import STAGES
+from tasks.store.care import verify
+from tasks.store.folders import Store
 from tests.flows.conftest import files_under, make_documents
 from tests.flows.test_secrets import in_prefect
 from tests.git_server import make_repository

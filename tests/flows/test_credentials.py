@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from prefect.blocks.system import Secret
 
-from tasks.check_secrets import check_source_secret
+from tasks.clone_docs.git.access import check_source_secret
+from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
-from tasks.settings import SourceSettings
-from tasks.sources.resolving import resolve_source
 from tests.git_server import GitServer, make_repository
 
 

@@ -6,8 +6,9 @@ import os
 import resource
 from pathlib import Path
 
-from tasks.keys import STAGES
-from tasks.store import Store, sweep
+from tasks.records import STAGES
+from tasks.store.care import sweep
+from tasks.store.folders import Store
 from tests.soak import SETTINGS, orphans
 
 
@@ -17,8 +18,8 @@ def run_on_a_full_disk(parameters: dict, results: Path) -> None:
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     from flows.adapt import adapt
-    from tasks import stage as stage_module
     from tasks.settings import Settings
+    from tasks.stage import running as stage_module
 
     arguments = Settings.model_validate(parameters).as_parameters()
     found: dict[str, list[str]] = {}

@@ -9,8 +9,9 @@ import pytest
 
 from flows.adapt import adapt
 from tasks.errors import DocsMlmError, IntegrityError, NetworkError
-from tasks.keys import STAGES
-from tasks.store import Store, verify
+from tasks.records import STAGES
+from tasks.store.care import verify
+from tasks.store.folders import Store
 from tests.s3_server import Request, fault_proxy
 from tests.soak import environment_of, orphans
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tasks.resolve_plan import make_plan
+from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tests.run_process import start_run
 from tests.soak import SETTINGS, STAGES, soak, stage_of, table
@@ -38,7 +38,7 @@ def test_who_waits_is_told_once(repositories, server_url, tmp_path):
         "work_dir": str(tmp_path / "work"),
     }
     (tmp_path / "settings.yaml").write_text(json.dumps(settings))
-    step = make_plan(Settings.model_validate(settings))["documents"]
+    step = make_plan(Settings.model_validate(settings)).targets["documents"]
     with step.store.lease(step.uri):
         attempt = start_run([str(tmp_path / "settings.yaml")], tmp_path, PREFECT_API_URL=server_url)
         attempt.wait_for("Another run is at work on documents/")

@@ -6,12 +6,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.cards import code, corpus_card, eval_table, masks_card, text, versions_table
+from tasks.cards import code, figures_table, text
 from tasks.errors import IntegrityError
-from tasks.published import Version
+from tasks.filter_markdown.card import corpus_card
+from tasks.models.published import Version
 from tasks.records import Corpus, TrainedModel
-from tasks.stage import Step
-from tasks.store import Manifest, Store
+from tasks.run.summary import versions_table
+from tasks.stage.target import Target
+from tasks.store.folders import Store
+from tasks.store.manifest import Manifest
+from tasks.train_model.card import masks_card
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def corpus(tmp_path):
         eval_documents=2,
     )  # fmt: skip
     store.commit(tmp_path / "folder", made.uri, Manifest(stage="corpus", key="k", record=made.as_json()))
-    step = Step(
+    step = Target(
         stage="corpus",
         key="k",
         uri=made.uri,
@@ -97,7 +101,7 @@ def test_without_held_out_documents_the_training_loss_is_told():
         uri="u", key="k", global_step=1, resumed_from_step=0, tokens_per_second=1.0, loss=2.5,
         eval_before=None, eval_after=None, device="cpu", history=[], fill_samples=[],
     )  # fmt: skip
-    assert "2.5000" in eval_table(trained)
+    assert "2.5000" in figures_table(trained)
 
 
 def test_a_card_is_made_of_bytes_that_hash(corpus):

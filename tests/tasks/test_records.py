@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tasks.records import Corpus, TokenizedDataset, joint_name, short_name
+from tasks.clone_docs.joining import joint_name
+from tasks.records import Corpus, TokenizedDataset, short_name
 
 
 def test_a_record_survives_json():

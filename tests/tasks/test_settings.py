@@ -3,7 +3,11 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from tasks.settings import ModelSettings, Settings, SourceSettings, StageSettings, TrainSettings
+from tasks.clone_docs.settings import SourceSettings
+from tasks.models.settings import ModelSettings
+from tasks.settings import Settings
+from tasks.stage.keys import StageSettings
+from tasks.train_model.settings import TrainSettings
 
 
 def all_fields(model: type[BaseModel]):

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.clone_docs import FILE, clone_docs
+from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.settings import SourceSettings
+from tasks.clone_docs.stage import clone_docs
 from tasks.records import DocsSnapshot
-from tasks.settings import SourceSettings
-from tasks.sources.resolving import ResolvedSource, resolve_source
-from tasks.stage import Step
+from tasks.stage.target import Target
 from tests.git_server import GitServer
 
 Rows = list[dict[str, Any]]
@@ -31,12 +31,12 @@ def clone(tmp_path: Path) -> Clone:
     """Resolve and clone with these settings; the record, and the rows that were stored."""
     number = iter(range(1_000))
 
-    def run(source: ResolvedSource | None = None, **values: Any) -> tuple[DocsSnapshot, Rows]:
+    def run(source: PinnedSource | None = None, **values: Any) -> tuple[DocsSnapshot, Rows]:
         settings = SourceSettings(**values)
         source = source or resolve_source(settings)
         key = f"{next(number):032x}"
         store = (tmp_path / "store").as_uri()
-        step = Step(
+        step = Target(
             stage="documents",
             key=key,
             uri=f"{store}/documents/{key}",
@@ -46,7 +46,7 @@ def clone(tmp_path: Path) -> Clone:
             work_dir=str(tmp_path / "work"),
         )
         # Without its task: what retries do is Prefect's and tested with the flows.
-        record = clone_docs.__wrapped__(step, source, settings)  # type: ignore[attr-defined]
-        return record, pq.read_table(tmp_path / "store" / "documents" / key / FILE).to_pylist()
+        record = clone_docs.make(step, source, settings)
+        return record, pq.read_table(tmp_path / "store" / "documents" / key / DocsSnapshot.FILE).to_pylist()
 
     return run

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.clone_docs.local_files import folder_documents, json_documents
+from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
-from tasks.settings import SourceSettings
 
 
 def _read(file: Path, **values: Any) -> list[tuple[str, bytes | None, str | None]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.filter_markdown.dropping import Fingerprint, copies, held_out, position_of
-from tasks.settings import FilterSettings
+from tasks.filter_markdown.settings import FilterSettings
 
 
 def document(path: str, text: str | None = None) -> Fingerprint:

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.filter_markdown.corpus import CORPUS_SCHEMA, DROPPED_SCHEMA
 from tasks.filter_markdown.joining import join_files
-from tasks.filter_markdown.stage import CORPUS_SCHEMA, DROPPED_SCHEMA
-from tasks.settings import FilterSettings
+from tasks.filter_markdown.settings import FilterSettings
 
 LONG = "a text about the gateway of a cluster and how its policy denies requests from other regions "
 

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.filter_markdown import judging
 from tasks.filter_markdown.judging import RawDocument, judge, judge_all
-from tasks.settings import FilterSettings
+from tasks.filter_markdown.settings import FilterSettings
 
 SETTINGS = FilterSettings(min_chars=10, max_chars=1000)
 LONG = b"Words enough to be kept.\n"

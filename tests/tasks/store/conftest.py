@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.store import Manifest, Store
+from tasks.store.folders import Store
+from tasks.store.manifest import Manifest
 from tests.s3_server import FaultProxy, S3Server, fault_proxy, s3_server
 
 

@@ -4,7 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from tasks.store import Store, sweep, verify
+from tasks.store.care import sweep, verify
+from tasks.store.folders import Store
 from tests.s3_server import S3Server
 from tests.tasks.store.conftest import contents, manifest_for, place
 

@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from tasks.errors import AwayStoreError, IntegrityError, MissingStoreError, NetworkError, StoreError
-from tasks.store import Store, explain
 from tasks.store import s3 as s3_module
+from tasks.store.faults import explain
+from tasks.store.folders import Store
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
 from tests.tasks.store.conftest import contents, manifest_for
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import IntegrityError, StoreError, UserError
-from tasks.store import MANIFEST, Manifest, Store, stored_files
+from tasks.store.folders import Store
+from tasks.store.manifest import MANIFEST, Manifest, stored_files
 from tests.s3_server import S3Server
 from tests.tasks.store.conftest import contents, manifest_for, place
 

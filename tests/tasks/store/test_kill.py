@@ -8,7 +8,9 @@ import random
 import time
 from pathlib import Path
 
-from tasks.store import MANIFEST, Store, sweep
+from tasks.store.care import sweep
+from tasks.store.folders import Store
+from tasks.store.manifest import MANIFEST
 from tests.tasks.store.conftest import contents, manifest_for
 
 KILLS = 10
@@ -40,7 +42,7 @@ def test_kill_at_any_moment(store: Store, tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
     # One server forks for all tests of a session, so it gets what each of them needs.
     context.set_forkserver_preload(
-        ["tests.tasks.store.test_kill", "tests.tasks.train_model.test_checkpoints"]
+        ["tests.tasks.store.test_kill", "tests.tasks.train_model.stage.test_checkpoints"]
     )
     acknowledged = tmp_path / "acknowledged"
     acknowledged.touch()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import StoreError
-from tasks.store import Store
 from tasks.store import lease as lease_module
+from tasks.store.folders import Store
 
 
 def test_one_works_and_the_other_waits(store: Store) -> None:

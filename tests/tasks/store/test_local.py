@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import MissingStoreError, StoreError
-from tasks.store import Store
+from tasks.store.folders import Store
 from tests.tasks.store.conftest import contents, manifest_for
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import NetworkError, StoreError
-from tasks.store import Store, stored_files, sweep
+from tasks.store.care import sweep
+from tasks.store.folders import Store
+from tasks.store.manifest import stored_files
 from tasks.store.s3 import _request
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
 from tests.tasks.store.conftest import contents, manifest_for

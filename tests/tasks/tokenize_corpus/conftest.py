@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.settings import ScratchSettings
+from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 
 TEXTS = [

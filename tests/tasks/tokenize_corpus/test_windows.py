@@ -4,7 +4,7 @@ from itertools import chain
 
 import numpy as np
 
-from tasks.settings import TokenizeSettings
+from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import code_flags, special_frame, tokenize_split
 from tests.tasks.tokenize_corpus.conftest import TEXTS
 

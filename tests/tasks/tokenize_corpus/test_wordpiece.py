@@ -1,6 +1,6 @@
 """A tokenizer learned from texts."""
 
-from tasks.settings import ScratchSettings
+from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 from tests.tasks.tokenize_corpus.conftest import TEXTS
 

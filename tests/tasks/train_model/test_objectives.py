@@ -23,27 +23,20 @@ from transformers import (
 )
 
 from tasks.errors import UserError
-from tasks.settings import TrainSettings
-from tasks.train_model.batching import (
-    FILLER,
-    EpochLoader,
-    EpochOrder,
-    MaskedBatches,
-    MicroBatch,
-    PairPlan,
-    only,
-)
-from tasks.train_model.engine import TrainJob, train
-from tasks.train_model.evaluation import evaluate_pairs, take_places
-from tasks.train_model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
-from tasks.train_model.loading import keep_pair_head, load_model
-from tasks.train_model.masking import IGNORED, Masker
-from tasks.train_model.pairs import Pairs
-from tasks.train_model.tensors import pair_tensors
-from tasks.train_model.windows import read_windows
+from tasks.train_model.batches.batch import pair_tensors
+from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, only
+from tasks.train_model.batches.masking import IGNORED, Masker
+from tasks.train_model.batches.order import FILLER, MicroBatch, PairOrder
+from tasks.train_model.batches.pairs import Pairs
+from tasks.train_model.batches.windows import read_windows
+from tasks.train_model.model.evaluation import evaluate_pairs, take_places
+from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
+from tasks.train_model.model.loading import keep_pair_head, load_model
+from tasks.train_model.settings import TrainSettings
+from tasks.train_model.training import TrainJob, train
 from tests.tasks.train_model.conftest import TINY
-from tests.tasks.train_model.test_engine import interrupt_at, run, same
-from tests.tasks.train_model.test_launch import GLOBAL, SPLIT, launch
+from tests.tasks.train_model.test_everywhere import GLOBAL, SPLIT, launch
+from tests.tasks.train_model.test_training import interrupt_at, run, same
 
 FIT: dict[str, Any] = {"vocab_size": 125, "pad_token_id": 0, "max_seq_length": 40, "seed": 1}
 PAIRS: dict[str, Any] = {"objective": "mlm+nsp", "masking": "whole_word", "final_mlm_probability": 0.05}
@@ -131,7 +124,7 @@ def test_pairs_are_the_same_for_any_split_of_the_work(tokenized: Path, split: tu
     """However many processes and accumulation steps, a step has the same pairs, each once an epoch."""
     pairs = make_pairs(tokenized)
     ranks, accumulation, size = split
-    plan = PairPlan(
+    plan = PairOrder(
         lengths=pairs.table(0).lengths,
         pairs=pairs,
         seed=5,
@@ -139,7 +132,7 @@ def test_pairs_are_the_same_for_any_split_of_the_work(tokenized: Path, split: tu
         accumulation=accumulation,
         ranks=ranks,
     )
-    whole = PairPlan(lengths=pairs.table(0).lengths, pairs=pairs, seed=5, batch_size=12)
+    whole = PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, seed=5, batch_size=12)
     steps: dict[int, list[int]] = {}
     for rank in range(ranks):
         for batch in plan.micro_batches(1, rank):
@@ -156,7 +149,7 @@ def test_workers_change_no_pair(tokenized: Path) -> None:
     """A data worker gives the same tensors in the same order as none, in a later epoch too."""
     batches = make_batches(tokenized)
     assert batches.pairs is not None
-    plan = PairPlan(lengths=batches.pairs.table(0).lengths, pairs=batches.pairs, seed=3, batch_size=8)
+    plan = PairOrder(lengths=batches.pairs.table(0).lengths, pairs=batches.pairs, seed=3, batch_size=8)
     order = EpochOrder(plan)
     order.set_epoch(2)
     here = list(EpochLoader(batches, batch_sampler=order, collate_fn=only))

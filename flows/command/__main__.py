@@ -1,0 +1,5 @@
+"""`python -m flows.command` is the command `docs-mlm`."""
+
+from flows.command.main import main
+
+main()

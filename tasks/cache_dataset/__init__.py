@@ -1,0 +1,1 @@
+"""Stage 3: the corpus as a Hugging Face dataset."""

@@ -1,0 +1,56 @@
+"""Which documents are worth learning from, and how their text is cleaned: the choices."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.stage.keys import StageSettings
+
+
+class FilterSettings(StageSettings):
+    """Which documents are worth learning from, and how their text is cleaned."""
+
+    cleaning: Literal["text", "raw"] = Field(
+        "text",
+        title="Cleaning",
+        description="text: front matter, comments, link targets, images and DocFX markup gone; "
+        "raw: the Markdown as it is.",
+    )
+    keep_code: bool = Field(
+        True, title="Keep code blocks", description="Keep code blocks in the cleaned text (`text` only)."
+    )
+    min_chars: int = Field(
+        200,
+        ge=0,
+        le=1_000_000,
+        title="Too short (characters)",
+        description="A text of this many characters or fewer is dropped.",
+    )
+    max_chars: int = Field(
+        1_000_000,
+        ge=1,
+        le=1_000_000_000,
+        title="Too large (characters)",
+        description="A text of more characters than this is dropped.",
+    )
+    duplicates: Literal["exact", "near", "keep"] = Field(
+        "exact",
+        title="Duplicates",
+        description="exact: of equal texts keep the first; near: of similar texts too "
+        "(needs the near-duplicates extra); keep: drop none.",
+    )
+    near_duplicate_threshold: float = Field(
+        0.85,
+        gt=0.0,
+        le=1.0,
+        title="Near-duplicate similarity",
+        description="Jaccard similarity of word 5-grams from which two texts count as near duplicates.",
+    )
+    eval_fraction: float = Field(
+        0.1,
+        ge=0.0,
+        le=0.5,
+        title="Held-out share",
+        description="Share of the documents held out from training, chosen by a hash of their path; "
+        "0 trains on everything and evaluates nothing.",
+    )

@@ -1,0 +1,38 @@
+"""What this machine has: cores that are really there, GPUs, and whether its disk is full."""
+
+import errno
+import math
+import os
+import re
+from pathlib import Path
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_WORDS = re.compile(r"No space left|Disk quota exceeded|File too large|os error (28|122|27)\b")
+"""What the system says, whichever library passes it on: not all of them keep the error's number."""
+_GPU_DEVICES = ("/proc/driver/nvidia/gpus", "/dev/dxg", "/dev/kfd")
+"""One of these is there where a GPU that torch could use is: NVIDIA's, on Linux or in WSL, or AMD's."""
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity, cut by its control group's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text().split()
+        if limit != "max":
+            cores = min(cores, max(1, math.ceil(int(limit) / int(period))))
+    return cores
+
+
+def usable_gpus() -> int:
+    """GPUs that torch may use. Where the system shows none, torch, which takes seconds, is not imported."""
+    if not any(Path(device).exists() for device in _GPU_DEVICES):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, of the system or of a library that passes its words on, says so."""
+    return (isinstance(error, OSError) and error.errno in _FULL) or bool(_FULL_WORDS.search(str(error)))

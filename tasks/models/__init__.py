@@ -1,0 +1,1 @@
+"""Models by name: the one that is adapted, and those that were published."""

@@ -1,0 +1,1 @@
+"""Stage 6: the version that anyone can load."""

@@ -1,0 +1,109 @@
+"""The model card: Hugging Face's metadata, then what a reader wants to know; its prose is `card.md`."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from tasks.cards import figures_table
+from tasks.models.pinned import PinnedModel
+from tasks.publish_model.lineage import Lineage
+from tasks.publish_model.settings import PublishSettings
+from tasks.records import short_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What the model card says besides figures."""
+
+    base: PinnedModel
+    publish: PublishSettings = field(default_factory=PublishSettings)
+    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The settings that made the model, by stage."""
+
+    def model_name(self, source: str) -> str:
+        """The chosen name, or one made of the base model's and the repository's."""
+        base = "bert" if self.base.location is None else self.base.name.rsplit("/", 1)[-1]
+        docs = short_name(source).rsplit("/", 1)[-1].replace("+", "-")
+        return self.publish.model_name or f"{base}-{docs}".lower()
+
+
+def model_card(lineage: Lineage, origin: Origin) -> str:
+    """The README.md of the published folder."""
+    template = files(__package__).joinpath("card.md").read_text(encoding="utf-8")
+    return Template(template).substitute(card_fields(lineage, origin))
+
+
+def card_fields(lineage: Lineage, origin: Origin) -> dict[str, str]:
+    """What `card.md` leaves open."""
+    corpus, tokens, base = lineage.corpus, lineage.tokenized, origin.base.name
+    two = origin.chosen.get("train", {}).get("objective", "mlm") != "mlm"
+    return {
+        "metadata": metadata(lineage, origin).to_yaml(),
+        "name": origin.model_name(lineage.snapshot.source),
+        "base": base[0].upper() + base[1:],
+        "sources_named": sources_named(lineage),
+        "other_heads": ", and `BertForPreTraining` the head for pairs of sentences too" if two else "",
+        "figures": figures_table(lineage.trained, plain=True),
+        "kept": f"{corpus.kept:,}",
+        "found": f"{corpus.found:,}",
+        "corpus_tokens": f"{tokens.corpus_tokens:,}",
+        "eval_tokens": f"{tokens.eval_tokens:,}",
+        "train_tokens": f"{tokens.train_tokens:,}",
+        "coverage": f"{tokens.coverage:.3f}",
+        "sources_listed": sources_listed(lineage),
+        "settings": json.dumps(origin.chosen, indent=1),
+    }
+
+
+def metadata(lineage: Lineage, origin: Origin) -> ModelCardData:
+    """What the Hugging Face hub reads of a model card."""
+    source, after = lineage.snapshot.source, lineage.trained.eval_after
+    return ModelCardData(
+        model_name=origin.model_name(source),
+        language="en",
+        library_name="transformers",
+        pipeline_tag="fill-mask",
+        license=common_license([found["licenses"] for found in lineage.sources()]),
+        base_model=origin.base.name if origin.base.revision is not None else None,
+        tags=["docs-mlm", "bert", "domain-adaptation"],
+        eval_results=[
+            EvalResult(
+                task_type="fill-mask",
+                dataset_type="documentation",
+                dataset_name=f"held-out documents of {source}",
+                metric_type=metric,
+                metric_value=round(after[metric], 4),
+            )
+            for metric in ("loss", "perplexity", "accuracy")
+        ]
+        if after
+        else None,
+    )
+
+
+def sources_named(lineage: Lineage) -> str:
+    """The one source and its commit, or how many there are."""
+    if lineage.snapshot.parts:
+        return f"{len(lineage.sources())} sources (listed below)"
+    return f"`{lineage.snapshot.source}` at commit `{lineage.snapshot.commit_sha}`"
+
+
+def sources_listed(lineage: Lineage) -> str:
+    """Each source, its commit, and the licences found in it, a line each."""
+    return "\n".join(
+        f"- `{found['source']}` at commit `{found['commit_sha']}`; "
+        f"licences found in it: {', '.join(found['licenses']) or 'none'}"
+        for found in lineage.sources()
+    )
+
+
+def common_license(found: list[list[str]]) -> str | None:
+    """The licence of all sources, by those found in each: `other` where it is not one and the same."""
+    if not any(found):
+        return None
+    first = {next((name.lower() for name in one if name != "other"), "other") for one in found}
+    return first.pop() if len(first) == 1 else "other"

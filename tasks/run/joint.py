@@ -1,0 +1,186 @@
+"""The plan of one model of several sources: each source's own snapshot and corpus, then the joint chain.
+
+A source's documents and corpus have the keys that a run on this source alone would give them, so they are
+shared with such runs. The joint snapshot's and corpus' keys are made of theirs by name, in the order of the
+names: the same sources are the same model however they are listed, and fewer of them are another.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from prefect import task
+from prefect.runtime import flow_run
+from prefect.tasks import exponential_backoff
+
+from tasks.clone_docs.joining import join_snapshots, joint_commit, joint_name
+from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.settings import SourceSettings
+from tasks.errors import DocsMlmError
+from tasks.filter_markdown.joining import join_corpora
+from tasks.models.checks import check_window
+from tasks.models.pinned import resolve_model
+from tasks.records import Corpus, DocsSnapshot, short_commit, short_name
+from tasks.run.each import Outcome
+from tasks.run.plan import Plan, Recipes, corpus_recipes, model_recipes, plan_targets
+from tasks.run.resolve import check_ready, check_starts, show_plan
+from tasks.settings import Settings
+from tasks.stage.log import stage_logger
+from tasks.stage.running import is_network_fault
+from tasks.stage.target import Target
+from tasks.store.folders import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """A source as the user chose it, and what it is at this moment."""
+
+    settings: SourceSettings
+    source: PinnedSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One source of a joint corpus: what to fetch, and its own two targets."""
+
+    label: str
+    """As the run's report calls it."""
+    pinned: Pinned
+    documents: Target
+    corpus: Target
+
+    @property
+    def run_name(self) -> str:
+        """What the run that makes it is called."""
+        return f"{short_name(self.pinned.source.name)}@{short_commit(self.pinned.source.commit_sha)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointPlan(Plan):
+    """What a run on several sources at once will do."""
+
+    parts: dict[str, Part]
+    """By the name that the source's documents begin with."""
+
+    def rows(self) -> list[tuple[str, Target]]:
+        """The sources' own targets first, where they are needed."""
+        own = [
+            (f"{target.stage} of {name}", target)
+            for name, part in self.parts.items()
+            for target in (part.documents, part.corpus)
+            if self[join_corpora].action == "run"
+        ]
+        return [*own, *self.targets.items()]
+
+    def missing(self) -> dict[str, Part]:
+        """The parts that must be made first, by label: none where the joint corpus is not needed any more."""
+        wanted = self[join_corpora].action == "run"
+        return {p.label: p for p in self.parts.values() if wanted and p.corpus.action == "run"}
+
+
+def make_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
+    """Compute every key of a model of the sources in `pinned`, by label, and see what the store has.
+
+    Raises:
+        UserError: the model or the store is not there, or windows do not fit the model.
+        NetworkError: a host does not answer.
+    """
+    store = Store(settings.store)
+    store.check(write=False)
+    base = resolve_model(settings.model)
+    check_window(settings.tokenize.max_seq_length, base)
+    parts = named_parts([make_part(store, settings, label, one) for label, one in pinned.items()])
+    seconds: dict[str, float] = {}
+    commits = {name: part.pinned.source.commit_sha for name, part in parts.items()}
+    sources = joint_name([part.pinned.source.name for part in parts.values()])
+    return JointPlan(
+        name=f"{sources}@{short_commit(joint_commit(commits))}",
+        parts=parts,
+        base=base,
+        store_url=store.url,
+        targets=plan_targets(
+            store, settings, joint_recipes(settings, parts) | model_recipes(settings, base), seconds
+        ),
+        seconds=seconds,
+    )
+
+
+def make_part(store: Store, settings: Settings, label: str, pinned: Pinned) -> Part:
+    """One source's own targets, with the keys that a run on it alone gives them."""
+    alone = settings.model_copy(update={"source": pinned.settings})
+    targets = {
+        name: replace(target, why="not in the store yet") if target.action == "run" else target
+        for name, target in plan_targets(store, alone, corpus_recipes(alone, pinned.source), {}).items()
+    }
+    return Part(
+        label=label, pinned=pinned, documents=targets[DocsSnapshot.stage], corpus=targets[Corpus.stage]
+    )
+
+
+def named_parts(parts: list[Part]) -> dict[str, Part]:
+    """The parts by name, sorted: the source's short name, with a piece of its key where two share it.
+
+    A source that is listed twice counts once.
+    """
+    distinct = {part.corpus.key: part for part in parts}
+    times = Counter(short_name(part.pinned.source.name) for part in distinct.values())
+    named: dict[str, Part] = {}
+    for part in distinct.values():
+        name = short_name(part.pinned.source.name)
+        named[name if times[name] == 1 else f"{name}@{part.documents.key[:8]}"] = part
+    return dict(sorted(named.items()))
+
+
+def joint_recipes(settings: Settings, parts: dict[str, Part]) -> Recipes:
+    """The stages that make one corpus of all parts."""
+    commits = {name: part.pinned.source.commit_sha for name, part in parts.items()}
+    snapshots = {name: part.documents.key for name, part in parts.items()}
+    corpora = {name: part.corpus.key for name, part in parts.items()}
+    return {
+        join_snapshots: join_snapshots.recipe(commits, snapshots),
+        join_corpora: join_corpora.recipe(settings.filter, corpora),
+    }
+
+
+@task(
+    retries=4,
+    retry_delay_seconds=exponential_backoff(2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_network_fault,
+)
+def pin_source(settings: SourceSettings) -> PinnedSource:
+    """Pin one source to a commit, with at most one question to its server."""
+    return resolve_source(settings)
+
+
+def pin_sources(sources: dict[str, SourceSettings]) -> tuple[dict[str, Pinned], list[Outcome]]:
+    """Each source's commit by label, and how it ended for those that cannot be had."""
+    pinned: dict[str, Pinned] = {}
+    failed: list[Outcome] = []
+    for label, settings in sources.items():
+        state: Any = pin_source(settings, return_state=True)
+        found = state.result(raise_on_failure=False)
+        if isinstance(found, PinnedSource):
+            pinned[label] = Pinned(settings=settings, source=found)
+        elif isinstance(found, DocsMlmError):
+            failed.append(Outcome(name=label, run="–", state="Failed", message=str(found)))
+        else:
+            raise found
+    return pinned, failed
+
+
+@task(
+    retries=4,
+    retry_delay_seconds=exponential_backoff(2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_network_fault,
+)
+def resolve_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
+    """Pin the model, see what the store already has of all sources together, and show the plan."""
+    check_starts(flow_run.run_count or 1)
+    plan = make_joint_plan(settings, pinned)
+    check_ready(plan, settings)
+    show_plan(plan)
+    if len(plan.parts) < len(pinned):
+        stage_logger().warning("Of %d sources only %d differ", len(pinned), len(plan.parts))
+    return plan

@@ -1,0 +1,172 @@
+"""The plan of a run: every stage's key, whether the store already has its result, and why it must run if not.
+
+The source is pinned to a commit and the model to a revision, all keys are computed from those, and the
+manifests are probed from the end backwards: with the last result in the store, nothing before it is
+needed, wherever it was made. That is how a restart on a new machine costs seconds.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.cache_dataset.stage import cache_dataset
+from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.stage import clone_docs
+from tasks.filter_markdown.stage import filter_markdown
+from tasks.models.checks import check_window
+from tasks.models.pinned import PinnedModel, resolve_model
+from tasks.publish_model.stage import publish_model
+from tasks.records import CachedDataset, Record, short_commit, short_name
+from tasks.run.reasons import why_run
+from tasks.settings import Settings
+from tasks.stage.stage import Recipe, Stage
+from tasks.stage.target import Target
+from tasks.store.folders import Store
+from tasks.tokenize_corpus.stage import tokenize_corpus
+from tasks.train_model.stage import train_model
+
+Recipes = dict[Stage[Any, Any], Recipe]
+"""What each stage's result is made of besides its parents, in the order of the stages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will do, stage by stage."""
+
+    name: str
+    """Source and commit, for people."""
+    base: PinnedModel
+    store_url: str
+    targets: dict[str, Target]
+    """By the name of the result, in the order of the stages."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Filled while the run goes on: what each stage took that was made here and not reused."""
+
+    def __getitem__(self, stage: Stage[Any, Any]) -> Target:
+        """What one stage is to make."""
+        return self.targets[stage.record.stage]
+
+    @property
+    def run_key(self) -> str:
+        """The key of the run's last result."""
+        return list(self.targets.values())[-1].key
+
+    def rows(self) -> list[tuple[str, Target]]:
+        """Every target, in order, and what a person calls it."""
+        return list(self.targets.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePlan(Plan):
+    """What a run on one source will do."""
+
+    source: PinnedSource
+
+
+def make_plan(settings: Settings) -> SourcePlan:
+    """Pin source and model, compute every key, and see what the store has. Writes nothing.
+
+    Raises:
+        UserError: the source, the model or the store is not there, or windows do not fit the model.
+        NetworkError: a host does not answer.
+    """
+    store = Store(settings.store)
+    store.check(write=False)
+    source = resolve_source(settings.source)
+    base = resolve_model(settings.model)
+    check_window(settings.tokenize.max_seq_length, base)
+    seconds: dict[str, float] = {}
+    return SourcePlan(
+        name=f"{short_name(source.name)}@{short_commit(source.commit_sha)}",
+        source=source,
+        base=base,
+        store_url=store.url,
+        targets=plan_targets(
+            store, settings, corpus_recipes(settings, source) | model_recipes(settings, base), seconds
+        ),
+        seconds=seconds,
+    )
+
+
+def corpus_recipes(settings: Settings, source: PinnedSource) -> Recipes:
+    """The stages of one source."""
+    return {
+        clone_docs: clone_docs.recipe(source, settings.source),
+        filter_markdown: filter_markdown.recipe(settings.filter),
+    }
+
+
+def model_recipes(settings: Settings, base: PinnedModel) -> Recipes:
+    """The stages from a corpus on, of however many sources it is."""
+    return {
+        cache_dataset: cache_dataset.recipe(),
+        tokenize_corpus: tokenize_corpus.recipe(base, settings.tokenize),
+        train_model: train_model.recipe(base, settings.train),
+        publish_model: publish_model.recipe(settings.publish),
+    }
+
+
+def chained_keys(recipes: Recipes) -> dict[type[Record], str]:
+    """Each result's key, made of its recipe and of its parents' keys."""
+    keys: dict[type[Record], str] = {}
+    for stage, recipe in recipes.items():
+        keys[stage.record] = stage.key(recipe, keys)
+    return keys
+
+
+def plan_targets(
+    store: Store, settings: Settings, recipes: Recipes, seconds: dict[str, float]
+) -> dict[str, Target]:
+    """What every stage is to make: its key, and whether the store has it or why it must run."""
+    keys = chained_keys(recipes)
+    found = probe(store, recipes, keys, also=[CachedDataset] if settings.publish.export_texts else [])
+    reasons = why_run(store, recipes, {stage.record for stage in recipes if stage.record not in found})
+    targets: dict[str, Target] = {}
+    for stage, recipe in recipes.items():
+        name, key = stage.record.stage, keys[stage.record]
+        record, here = found.get(stage.record, (None, False))
+        reason = "found in the store" if here else "not needed: a later result is in the store"
+        targets[name] = Target(
+            stage=name,
+            key=key,
+            uri=store.uri(name, key),
+            action="reuse" if record else "run",
+            why=reason if record else reasons[stage.record],
+            store_url=store.url,
+            work_dir=str(settings.work_dir.expanduser().absolute()),
+            settings=recipe,
+            # A store that was copied elsewhere still names the old place.
+            record=record and record | {"uri": store.uri(name, record["key"])},
+            seconds=seconds,
+        )
+    return targets
+
+
+def probe(
+    store: Store, recipes: Recipes, keys: dict[type[Record], str], also: Iterable[type[Record]] = ()
+) -> dict[type[Record], tuple[dict[str, Any], bool]]:
+    """The results that need not be made: their stored record, and whether their own folder is there.
+
+    The last results are looked for first; what they were made of is then known from their manifests.
+    Results in `also` are wanted for themselves.
+    """
+    found: dict[type[Record], tuple[dict[str, Any], bool]] = {}
+    parents = {stage.record: [kind for kind in stage.parents if kind in keys] for stage in recipes}
+    last = [kind for kind in keys if not any(kind in of for of in parents.values())]
+
+    def seek(kind: type[Record]) -> None:
+        manifest = store.manifest(store.uri(kind.stage, keys[kind]))
+        if manifest is None:
+            found.pop(kind, None)
+            for parent in parents[kind]:
+                seek(parent)
+            return
+        found[kind] = (manifest.record, True)
+        for other in keys:
+            if other.stage in manifest.ancestors:
+                found.setdefault(other, (manifest.ancestors[other.stage], False))
+
+    for kind in (*last, *also):
+        if kind in keys and not found.get(kind, (None, False))[1]:
+            seek(kind)
+    return found

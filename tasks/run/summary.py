@@ -1,0 +1,155 @@
+"""The end of a run: its figures in one object, its artifacts for the Prefect UI, and `latest.json`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
+
+from tasks.cards import figures_table, text
+from tasks.models.published import Version, list_versions, move_latest
+from tasks.publish_model.lineage import Lineage
+from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
+from tasks.run.plan import Plan
+from tasks.store.folders import Store
+from tasks.train_model.card import masks_card, training_card
+
+MODEL_PUBLISHED = "docs-mlm.model.published"
+"""The event that users' automations can wait for; its resource carries the model's URI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What `docs-mlm run --json` prints."""
+
+    run_key: str
+    name: str
+    source: str
+    commit_sha: str
+    sources: list[dict[str, Any]]
+    """`source`, `commit_sha` and `licenses` of the one source, or of each in a joint corpus."""
+    store: str
+    stages: dict[str, dict[str, Any]]
+    """By stage: `reused`, `seconds`, `uri`, and `why`."""
+    documents: dict[str, Any]
+    tokens: dict[str, Any]
+    training: dict[str, Any]
+    eval: dict[str, Any]
+    model: dict[str, str]
+    fill_samples: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as JSON-ready values."""
+        return asdict(self)
+
+
+def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
+    """The run's figures from its records."""
+    stages = {
+        name: {
+            "reused": name not in plan.seconds,
+            "seconds": plan.seconds.get(name, 0.0),
+            "uri": target.uri,
+            "why": target.why
+            if target.action == "reuse" or name in plan.seconds
+            else "another run has made it",
+        }
+        for name, target in plan.targets.items()
+    }
+    return RunSummary(
+        run_key=plan.run_key,
+        name=plan.name,
+        store=plan.store_url,
+        stages=stages,
+        model={"uri": model.uri, "version": model.version},
+        fill_samples=lineage.trained.fill_samples,
+        **lineage.figures(),
+    )
+
+
+def result_card(summary: RunSummary, trained: TrainedModel) -> str:
+    """What a person wants to know when the run is done: figures, where the model lies, how to load it."""
+    documents, tokens, uri = summary.documents, summary.tokens, summary.model["uri"]
+    local = uri.removeprefix("file://")
+    copied = f"rclone copy or `aws s3 cp --recursive {uri} model`" if uri.startswith("s3://") else ""
+    place = "model" if copied else local
+    first = f"Copy it first: {copied}.\n\n" if copied else ""
+    reused = [name for name, stage in summary.stages.items() if stage["reused"]]
+    return f"""**{summary.name}**, version `{summary.model["version"]}`
+
+`{uri}`
+
+{figures_table(trained)}
+
+| this run | |
+|---|---:|
+| documents kept, of found | {documents["kept"]:,} of {documents["found"]:,} |
+| tokens in the corpus | {tokens["corpus"]:,} |
+| coverage of the training text in one epoch | {tokens["coverage"]:.1%} |
+| steps | {trained.global_step:,} |
+| speed (tokens/s) | {trained.tokens_per_second:,.0f} |
+| stages reused | {", ".join(reused) or "none"} |
+
+{first}```python
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+model = AutoModelForMaskedLM.from_pretrained("{place}")
+tokenizer = AutoTokenizer.from_pretrained("{place}")
+```
+
+or `docs-mlm predict --store {summary.store} --model {uri} "The [MASK] is ready."`
+"""
+
+
+def announce(summary: RunSummary) -> None:
+    """Tell Prefect's automations that there is a new model."""
+    uri, version = summary.model["uri"], summary.model["version"]
+    emit_event(
+        MODEL_PUBLISHED,
+        resource={
+            "prefect.resource.id": f"docs-mlm.model.{summary.run_key}",
+            "prefect.resource.name": f"{summary.name} {version}",
+            "docs-mlm.model.uri": uri,
+            "docs-mlm.model.version": version,
+            "docs-mlm.source": summary.source,
+        },
+        payload={"uri": uri, "version": version, "source": summary.source, "commit_sha": summary.commit_sha,
+                 "eval": summary.eval, "store": summary.store},
+    )  # fmt: skip
+
+
+@task
+def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
+    """Gather the run's figures, show them, and let `latest.json` point at the model that it published."""
+    store = Store(plan.store_url)
+    move_latest(store, model)
+    summary = build_summary(plan, lineage, model)
+    trained = lineage.trained
+    for key, card, description in (
+        ("training", training_card(trained), "How training went"),
+        ("masks", masks_card(trained.fill_samples), "Masked held-out tokens, guessed before and after"),
+        ("versions", versions_table(list_versions(store)), "The newest published versions"),
+        ("result", result_card(summary, trained), "What this run made, and how to load it"),
+    ):
+        create_markdown_artifact(card, key=key, description=description)
+    if "models" in plan.seconds:
+        announce(summary)
+    return summary
+
+
+def versions_table(versions: Sequence[Version], last: int = 10) -> str:
+    """The newest published versions side by side, the newest first."""
+    rows = [
+        f"| {_loss(v.loss_before)} | {_loss(v.loss_after)} "
+        f"| {'–' if v.accuracy is None else format(v.accuracy, '.1%')} | {v.steps:,} | {v.documents:,} "
+        f"| {text(short_name(v.source))}@{short_commit(v.commit_sha)} | `{v.version}` |"
+        for v in reversed(versions[-last:])
+    ]
+    head = "| loss before | after | accuracy | steps | documents | source | version |"
+    return "\n".join([head, "|---:|---:|---:|---:|---:|---|---|", *rows])
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,30 @@
+"""What all settings have in common, and which of them are part of a result's key.
+
+One pydantic definition a stage is the Prefect form, the command's flags, the YAML file and the validation.
+Every field says what it is, its unit and its bounds. A field marked `NotInKey` changes how a stage works
+but not what comes out, so changing it reuses what is stored.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class NotInKey:
+    """Marks a setting that does not change a stage's result, and so is left out of its key."""
+
+
+class StageSettings(BaseModel):
+    """Base of all settings: unknown names are refused, values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def keyed(self) -> dict[str, Any]:
+        """The settings that change the result, as JSON-ready values."""
+        kept: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            if any(mark is NotInKey or isinstance(mark, NotInKey) for mark in field.metadata):
+                continue
+            value = getattr(self, name)
+            kept[name] = value.keyed() if isinstance(value, StageSettings) else value
+        return kept

@@ -1,0 +1,30 @@
+"""Where a stage says what it does: the run's log, which the Prefect UI shows, or a plain one."""
+
+import logging
+import sys
+
+from tasks.errors import DocsMlmError
+
+
+def stage_logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    """The run's logger inside a run; a plain one outside."""
+    # A process that has not imported Prefect runs no flow, and need not wait seconds for it.
+    if "prefect" in sys.modules:
+        from prefect import get_run_logger
+        from prefect.exceptions import MissingContextError
+
+        try:
+            return get_run_logger()
+        except MissingContextError:
+            pass
+    return logging.getLogger("docs_mlm")
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Drop Prefect's traceback of an error whose message says it all; its state's message remains."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, DocsMlmError)
+
+
+for _name in ("prefect.task_runs", "prefect.flow_runs"):
+    logging.getLogger(_name).addFilter(_without_traceback)

@@ -1,0 +1,1 @@
+"""What a training step sees: windows or pairs in a counted order, and their masks."""

@@ -1,0 +1,34 @@
+"""A job on as many processes as its settings ask for: in this one, or in several that are launched."""
+
+from typing import Any
+
+from tasks.train_model.job import TrainJob, TrainReport
+from tasks.train_model.processes import processes_of
+from tasks.training.checkpoints import Keeper
+from tasks.training.processes.launch import Launch, launch
+
+WORK = "tasks.train_model.training:train_json"
+
+
+def train_everywhere(job: TrainJob, *, keeper: Keeper, on_progress: Any = None) -> TrainReport | None:
+    """Train on all the processes that the settings ask for; None on a machine that is not the first.
+
+    Raises:
+        UserError: as `train`; or more processes than GPUs.
+        DocsMlmError: a process died.
+    """
+    processes, settings = processes_of(job.settings), job.settings
+    if processes == 1 and settings.nodes == 1:
+        from tasks.train_model.training import train
+
+        return train(job, keeper=keeper, on_progress=on_progress)
+    what = Launch(
+        work=WORK,
+        job=job.dump(),
+        folder=job.checkpoints,
+        processes=processes,
+        nodes=settings.nodes,
+        rdzv_endpoint=settings.rdzv_endpoint,
+    )
+    report = launch(what, keeper=keeper, on_progress=on_progress)
+    return None if report is None else TrainReport.load(report)

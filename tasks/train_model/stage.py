@@ -1,0 +1,75 @@
+"""Stage 5: a masked language model, trained on the windows."""
+
+import shutil
+import time
+from dataclasses import asdict
+from typing import Any
+
+from tasks.errors import StoreError
+from tasks.models.pinned import PinnedModel, local_files
+from tasks.records import TokenizedDataset, TrainedModel
+from tasks.stage.stage import stage
+from tasks.stage.target import Target
+from tasks.train_model.processes import processes_of
+from tasks.train_model.settings import TrainSettings
+
+
+def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
+    """What goes into a training's key: the model, and the settings that change what is learnt.
+
+    `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
+    machine makes of it is keyed. One process is keyed as 0.
+    """
+    processes = processes_of(settings)
+    return {"model": base.fingerprint, **settings.keyed(), "processes": 0 if processes == 1 else processes}
+
+
+@stage(TrainedModel, version=2, parents=(TokenizedDataset,), recipe=recipe)
+def train_model(
+    target: Target, tokenized: TokenizedDataset, base: PinnedModel, settings: TrainSettings
+) -> TrainedModel:
+    """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
+    from tasks.train_model.everywhere import train_everywhere
+    from tasks.train_model.job import TrainJob
+    from tasks.training.checkpoints import CheckpointKeeper, find_checkpoint
+    from tasks.training.watch import TrainingWatch
+
+    local = target.scratch("checkpoints", target.key)
+    keeper = CheckpointKeeper(
+        target.store,
+        target.store.uri("checkpoints", target.key),
+        target.scratch("spool", target.key),
+        keep=settings.save_total_limit,
+    )
+    shutil.rmtree(local, ignore_errors=True)
+    local.mkdir(parents=True)
+    with target.building() as folder:
+        job = TrainJob(
+            data=target.fetch(tokenized),
+            output=folder,
+            checkpoints=local,
+            settings=settings,
+            location=None
+            if base.location is None
+            else str(local_files(base, target.scratch(), weights=True)),
+            scratch=base.scratch,
+            resume_from=find_checkpoint(target, keeper, settings.resume, local),
+        )
+        report = train_everywhere(job, keeper=keeper, on_progress=TrainingWatch())
+        if report is None:
+            return wait_for_first(target)
+        trained = target.commit(folder, TrainedModel, asdict(report), of=[tokenized])
+    keeper.close()
+    # Only now, when the store vouches for the result, is there nothing left to resume here.
+    shutil.rmtree(local, ignore_errors=True)
+    shutil.rmtree(target.scratch("spool", target.key), ignore_errors=True)
+    return trained
+
+
+def wait_for_first(target: Target) -> TrainedModel:
+    """What the first of several machines commits: the others wait for it."""
+    for _ in range(600):
+        if (record := target.stored_record()) is not None:
+            return TrainedModel.from_json(record)
+        time.sleep(1)
+    raise StoreError(f"the first machine has not committed {target.uri} within 10 minutes: see its log")

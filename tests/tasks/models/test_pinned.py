@@ -1,0 +1,170 @@
+"""A base model is pinned to one content, and one that cannot be trained is refused by name."""
+
+import json
+
+import pytest
+
+from tasks.errors import NetworkError, UserError
+from tasks.models.checks import check_base_model, check_window
+from tasks.models.pinned import local_files, resolve_model
+from tasks.models.settings import ModelSettings, ScratchSettings
+from tasks.store.folders import Store
+from tasks.store.manifest import Manifest
+from tests.tiny import plant_code, save_tiny_bert
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A folder with a tiny BERT."""
+    return save_tiny_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+def named(name) -> ModelSettings:
+    """The settings that name a checkpoint."""
+    return ModelSettings(name_or_path=str(name))
+
+
+def test_a_folder_is_pinned_by_its_contents(tiny, tmp_path):
+    """A copy elsewhere has the same fingerprints, and other weights have another."""
+    copy = save_tiny_bert(tmp_path / "copy")
+    first, second = resolve_model(named(tiny)), resolve_model(named(copy))
+    assert (first.fingerprint, first.tokenizer_fingerprint) == (
+        second.fingerprint,
+        second.tokenizer_fingerprint,
+    )
+    weights = copy / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-1] ^= 1
+    weights.write_bytes(changed)
+    third = resolve_model(named(copy))
+    assert third.fingerprint != first.fingerprint
+    assert third.tokenizer_fingerprint == first.tokenizer_fingerprint
+
+
+def test_a_usable_folder_passes(tiny, tmp_path):
+    """A BERT with tokenizer and head is accepted, and its files are used where they lie."""
+    base = resolve_model(named(tiny))
+    check_base_model(base, tmp_path)
+    check_window(64, base)
+    assert local_files(base, tmp_path, weights=True) == tiny
+
+
+def test_a_window_beyond_the_positions_names_the_limit(tiny):
+    """A window of 65 tokens does not fit 64 positions, and the message says what does."""
+    with pytest.raises(UserError, match=r"max_seq_length is 65, but tiny-bert has 64 positions: choose 64"):
+        check_window(65, resolve_model(named(tiny)))
+
+
+def test_roberta_cannot_use_all_its_positions(tmp_path):
+    """RoBERTa's 514 positions take windows of 512 tokens."""
+    config = {"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert resolve_model(named(tmp_path)).max_positions == 512
+
+
+def test_pickled_weights_are_refused(tmp_path):
+    """A folder with only pickled weights is refused before anything in it is loaded."""
+    save_tiny_bert(tmp_path, safe=False)
+    with pytest.raises(UserError, match=r"only pickled weights \(pytorch_model.bin\), which are not loaded"):
+        resolve_model(named(tmp_path))
+
+
+def test_a_model_without_an_mlm_head_is_refused(tiny, tmp_path):
+    """GPT-2 has no MLM head."""
+    config = {"model_type": "gpt2", "vocab_size": 300, "n_positions": 64}
+    copy = save_tiny_bert(tmp_path / "gpt")
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"type 'gpt2', which has no MLM head"):
+        check_base_model(resolve_model(named(copy)), tmp_path)
+
+
+def test_pairs_need_a_bert(tiny, tmp_path):
+    """For the second objective a model that is no BERT is refused before anything runs; a BERT is not."""
+    check_base_model(resolve_model(named(tiny)), tmp_path, "mlm+nsp")
+    copy = save_tiny_bert(tmp_path / "roberta")
+    config = json.loads((copy / "config.json").read_text()) | {"model_type": "roberta"}
+    (copy / "config.json").write_text(json.dumps(config))
+    check_base_model(resolve_model(named(copy)), tmp_path)
+    with pytest.raises(UserError, match=r"type 'roberta', which has no head for pairs.*objective mlm"):
+        check_base_model(resolve_model(named(copy)), tmp_path, "mlm+sop")
+
+
+def test_a_tokenizer_without_a_mask_token_is_refused(tmp_path):
+    """Without a mask token there is nothing to fill."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder = save_tiny_bert(tmp_path / "maskless")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"), unk_token="[UNK]", pad_token="[PAD]"
+    )
+    for name in ("tokenizer_config.json", "tokenizer.json"):
+        (folder / name).unlink()
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(UserError, match="maskless has no mask token"):
+        check_base_model(resolve_model(named(folder)), tmp_path)
+
+
+def test_code_of_the_models_own_is_not_run(tmp_path):
+    """A folder that brings its own code is refused, and its code does not run."""
+    folder = save_tiny_bert(tmp_path / "own-code")
+    trace = tmp_path / "ran"
+    (folder / "configuration_evil.py").write_text(f"open({str(trace)!r}, 'w').close()\nclass C: pass\n")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "configuration_evil.C"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="does not load without code of its own"):
+        check_base_model(resolve_model(named(folder)), tmp_path)
+    assert not trace.exists()
+
+
+def test_code_beside_a_known_model_is_left_alone(tmp_path):
+    """A BERT that brings code of its own is taken for the BERT that it is, and its code does not run."""
+    folder = plant_code(save_tiny_bert(tmp_path / "own-code"), tmp_path / "ran")
+    check_base_model(resolve_model(named(folder)), tmp_path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_file_that_is_no_json_is_named(tmp_path, name):
+    """A broken file in a model's folder is the user's to mend."""
+    folder = save_tiny_bert(tmp_path / "broken")
+    for content in ("{", "[]"):
+        (folder / name).write_text(content)
+        with pytest.raises(UserError, match=rf"^{name} of broken is not"):
+            resolve_model(named(folder))
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./nope", "a/b/c"])
+def test_a_missing_folder_is_a_users_mistake(name):
+    """A path that is no folder is not looked up on the hub."""
+    with pytest.raises(UserError, match="no folder here"):
+        resolve_model(named(name))
+
+
+def test_an_unreachable_hub_is_a_network_fault(monkeypatch, tmp_path):
+    """Without the hub and its cache, the message names the model and the way out."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(NetworkError, match=r"'google-bert/bert-base-uncased'.*local folder"):
+        resolve_model(ModelSettings())
+
+
+def test_a_model_in_the_store_is_pinned_by_its_manifest(tiny, tmp_path):
+    """A published model can be the base of the next run, and is fetched verified."""
+    store = Store(str(tmp_path / "store"))
+    uri = store.uri("models", "0" * 32)
+    store.commit(tiny, uri, Manifest(stage="models", key="0" * 32, record={}))
+    base = resolve_model(named(uri))
+    assert base.max_positions == 64
+    assert (local_files(base, tmp_path / "work", weights=True) / "model.safetensors").is_file()
+    with pytest.raises(UserError, match="no complete model"):
+        resolve_model(named(store.uri("models", "1" * 32)))
+
+
+def test_a_model_from_scratch_is_pinned_by_its_sizes():
+    """Other sizes are another model, and only vocabulary settings change the tokenizer."""
+    first = resolve_model(ModelSettings(from_scratch=ScratchSettings()))
+    second = resolve_model(ModelSettings(from_scratch=ScratchSettings(num_hidden_layers=2)))
+    assert first.fingerprint != second.fingerprint
+    assert first.tokenizer_fingerprint == second.tokenizer_fingerprint

@@ -1,0 +1,87 @@
+"""The plan of several sources: keys that depend on the set of them, and only on that."""
+
+import pytest
+
+from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.settings import SourceSettings
+from tasks.run.joint import Pinned, make_joint_plan
+from tasks.run.plan import make_plan
+from tasks.run.resolve import plan_table
+from tasks.settings import Settings
+from tests.tiny import SIZES
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings of a small model, and an empty store."""
+    return Settings.model_validate(
+        {
+            "model": {"from_scratch": SIZES.model_dump()},
+            "tokenize": {"max_seq_length": 32},
+            "store": str(tmp_path / "store"),
+            "work_dir": str(tmp_path / "work"),
+        }
+    )
+
+
+@pytest.fixture
+def pinned(tmp_path):
+    """Pin a folder of one document for each name."""
+
+    def pin(*places: str) -> dict[str, Pinned]:
+        found = {}
+        for place in places:
+            folder = tmp_path / place
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "a.md").write_text(place)
+            chosen = SourceSettings(folder=folder)
+            found[f"label of {place}"] = Pinned(settings=chosen, source=resolve_source(chosen))
+        return found
+
+    return pin
+
+
+def test_keys_depend_on_the_set_of_sources_alone(settings, pinned):
+    """The order does not matter, twice is once, and fewer sources are another model."""
+    plan = make_joint_plan(settings, pinned("x/one", "x/two"))
+    assert make_joint_plan(settings, pinned("x/two", "x/one")).run_key == plan.run_key
+    assert make_joint_plan(settings, pinned("x/one")).run_key != plan.run_key
+    twice = pinned("x/one", "x/two")
+    twice["again"] = twice["label of x/one"]
+    assert make_joint_plan(settings, twice).run_key == plan.run_key
+    narrow = settings.model_copy(update={"filter": settings.filter.model_copy(update={"min_chars": 1})})
+    assert make_joint_plan(narrow, pinned("x/one", "x/two")).run_key != plan.run_key
+
+
+def test_a_sources_own_steps_are_those_of_a_run_on_it_alone(settings, pinned):
+    """Their keys are the same, so that either finds what the other made."""
+    sources = pinned("x/one", "x/two")
+    plan = make_joint_plan(settings, sources)
+    chosen = sources["label of x/one"].settings
+    alone = make_plan(settings.model_copy(update={"source": chosen}))
+    part = plan.parts["one"]
+    assert (part.documents.key, part.corpus.key) == (
+        alone.targets["documents"].key,
+        alone.targets["corpus"].key,
+    )
+    assert plan.targets["documents"].key != part.documents.key
+
+
+def test_sources_that_share_a_name_are_told_apart(settings, pinned):
+    """Two folders called alike get a piece of their key, and paths stay distinct."""
+    plan = make_joint_plan(settings, pinned("x/docs", "y/docs", "x/other"))
+    names = sorted(plan.parts)
+    assert len(names) == 3
+    assert names[0].startswith("docs@")
+    assert names[1].startswith("docs@")
+    assert names[2] == "other"
+
+
+def test_the_plan_shows_each_source(settings, pinned):
+    """With nothing stored, each source's own steps are rows, and all of them must be made."""
+    plan = make_joint_plan(settings, pinned("x/one", "x/two"))
+    table = plan_table(plan)
+    assert "| documents of one | run | not in the store yet |" in table
+    assert "| corpus of two | run | not in the store yet |" in table
+    assert table.startswith("**one+two@")
+    assert sorted(plan.missing()) == ["label of x/one", "label of x/two"]

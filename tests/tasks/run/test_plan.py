@@ -1,0 +1,156 @@
+"""The plan reuses what is stored, says why the rest must run, and needs nothing before the last result."""
+
+import pytest
+
+from tasks.clone_docs.stage import clone_docs
+from tasks.errors import DocsMlmError
+from tasks.filter_markdown.stage import filter_markdown
+from tasks.models.pinned import resolve_model
+from tasks.records import STAGES, CachedDataset, Corpus, DocsSnapshot
+from tasks.run import plan as planning
+from tasks.run.plan import make_plan, model_recipes
+from tasks.run.reasons import changed, why_run
+from tasks.run.resolve import MOST_STARTS, check_starts, plan_table
+from tasks.settings import Settings
+from tasks.store.folders import Store
+from tasks.store.manifest import Manifest
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store in a folder."""
+    return Store(str(tmp_path / "store"))
+
+
+KEYS = {stage: f"{number:032x}" for number, stage in enumerate(STAGES)}
+SCRATCH = Settings.model_validate({"model": {"from_scratch": {}}})
+RECIPES = {clone_docs: {}, filter_markdown: {}, **model_recipes(SCRATCH, resolve_model(SCRATCH.model))}
+
+
+def probe(store: Store, also: list[type] | None = None) -> dict[str, tuple[dict, bool]]:
+    """What a plan with `KEYS` finds, by name."""
+    kinds = {stage.record: KEYS[stage.record.stage] for stage in RECIPES}
+    return {kind.stage: found for kind, found in planning.probe(store, RECIPES, kinds, also or []).items()}
+
+
+def commit(store: Store, tmp_path, *stages: str, settings=None) -> None:
+    """Store an empty result of each stage."""
+    folder = tmp_path / "empty"
+    folder.mkdir(exist_ok=True)
+    for stage in stages:
+        before = STAGES[: STAGES.index(stage)]
+        manifest = Manifest(
+            stage=stage,
+            key=KEYS[stage],
+            record={"stage": stage},
+            ancestors={name: {"stage": name, "key": KEYS[name]} for name in before},
+            settings=settings or {},
+        )
+        store.commit(folder, store.uri(stage, KEYS[stage]), manifest)
+
+
+def test_an_empty_store_has_nothing(store):
+    """Without results, every stage must run."""
+    assert probe(store) == {}
+
+
+def test_the_last_result_is_enough(store, tmp_path):
+    """With the model there, the folders of the stages before it are not looked for."""
+    commit(store, tmp_path, "models")
+    found = probe(store)
+    assert set(found) == set(STAGES)
+    assert [name for name, (_, here) in found.items() if here] == ["models"]
+
+
+def test_a_later_result_stands_for_those_before_it(store, tmp_path):
+    """Tokens without the documents they came from are enough to train on."""
+    commit(store, tmp_path, "documents", "tokenized")
+    found = probe(store)
+    assert set(found) == {"documents", "corpus", "dataset", "tokenized"}
+    assert found["tokenized"][1]
+    assert not found["corpus"][1]
+
+
+def test_a_result_wanted_for_itself_must_be_there(store, tmp_path):
+    """To export its texts the dataset is needed, though the model is stored."""
+    commit(store, tmp_path, "documents", "models")
+    found = probe(store, [CachedDataset])
+    assert set(found) == set(STAGES) - {"corpus", "dataset"}
+    commit(store, tmp_path, "dataset")
+    assert set(probe(store, [CachedDataset])) == set(STAGES)
+
+
+def test_nothing_stored_for_itself_either(store):
+    """Wanting the dataset of an empty store finds nothing, not the first stage."""
+    assert probe(store, [CachedDataset]) == {}
+
+
+def test_a_change_is_told_by_name(store, tmp_path):
+    """The first stage that must run says which setting changed; those after it say what they follow."""
+    commit(store, tmp_path, "corpus", settings={"min_chars": 200})
+    commit(store, tmp_path, "models")
+    store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"], "version": "1"})
+    recipes = RECIPES | {filter_markdown: {"min_chars": 300}}
+    reasons = why_run(store, recipes, {stage.record for stage in recipes} - {DocsSnapshot})
+    assert reasons[Corpus] == "min_chars: 200 → 300"
+    assert reasons[CachedDataset] == "corpus is made anew"
+
+
+def test_changes_are_found_in_nested_settings():
+    """A nested setting is named by its whole path, a long digest is shortened."""
+    before = {"a": {"b": 1, "c": 2}, "commit_sha": "0" * 40}
+    after = {"a": {"b": 1, "c": 3}, "commit_sha": "1" * 40}
+    assert list(changed(before, after)) == ["a.c: 2 → 3", "commit_sha: 000000000000 → 111111111111"]
+    assert list(changed({"a": None}, {"a": {"b": 1}})) == ["a.b: None → 1"]
+
+
+def test_a_source_is_not_compared_with_several(store, tmp_path):
+    """After a joint model, a single source's documents are simply not there: the two have other settings."""
+    commit(store, tmp_path, "documents", settings={"commits": {"docs": "0"}, "snapshots": {"docs": "1"}})
+    commit(store, tmp_path, "models")
+    store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"]})
+    reasons = why_run(store, {clone_docs: {"source": "url", "commit_sha": "2"}}, {DocsSnapshot})
+    assert reasons == {DocsSnapshot: "its result is not in the store"}
+
+
+def test_a_plan_names_its_run_and_every_stage(tmp_path):
+    """The plan of a folder names the folder and its content, and lists the stages in order."""
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "a.md").write_text("text " * 100)
+    settings = Settings.model_validate(
+        {
+            "source": {"folder": str(tmp_path / "handbook")},
+            "model": {"from_scratch": {}},
+            "store": str(tmp_path / "store"),
+        }
+    )
+    plan = make_plan(settings)
+    assert plan.name.startswith("handbook@")
+    assert list(plan.targets) == list(STAGES)
+    assert plan.run_key == plan.targets["models"].key
+    assert all(f"| {stage} | run |" in plan_table(plan) for stage in STAGES)
+    assert not (tmp_path / "store").exists()
+
+
+def test_where_a_folder_lies_is_in_no_key(tmp_path):
+    """The same files in another folder give the same keys."""
+    keys = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.md").write_text("text " * 100)
+        settings = Settings.model_validate(
+            {
+                "source": {"folder": str(tmp_path / name)},
+                "model": {"from_scratch": {}},
+                "store": str(tmp_path / "store"),
+            }
+        )
+        keys.append(make_plan(settings).run_key)
+    assert keys[0] == keys[1]
+
+
+def test_a_run_that_keeps_crashing_gives_up():
+    """What is resumed after each crash ends as failed once it was started too often."""
+    check_starts(MOST_STARTS)
+    with pytest.raises(DocsMlmError, match=f"started {MOST_STARTS + 1} times"):
+        check_starts(MOST_STARTS + 1)

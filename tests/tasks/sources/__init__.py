@@ -1,1 +1,0 @@
-"""Tests of the sources, before anything is fetched."""

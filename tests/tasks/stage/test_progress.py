@@ -1,0 +1,127 @@
+"""What is shown of a training while it goes on."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from prefect import flow, task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.runtime import flow_run
+
+from tasks.stage.progress import ProgressBar, current_bar, progress_bar, tell
+from tasks.training.watch import TrainingWatch, progress_line, progress_percent
+
+POINT = {"step": 50, "total": 200, "loss": 2.5, "tokens_per_second": 12345.6, "seconds_left": 75}
+
+
+def artifacts_of_this_run():
+    """By key; the server is shared with other tests' runs."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]))
+    with get_client(sync_client=True) as client:
+        return {a.key: a for a in client.read_artifacts(artifact_filter=mine)}
+
+
+def test_a_point_becomes_a_line_and_a_share():
+    """Steps, loss, speed and time left in words, and the share of the steps."""
+    assert progress_line(POINT) == "Step 50 of 200: loss 2.500, 12,346 tokens/s, 1 min 15 s left"
+    assert progress_line(POINT | {"seconds_left": 7384}).endswith("2 h 03 min left")
+    assert progress_percent(POINT) == 25.0
+    assert progress_percent(POINT | {"step": 201}) == 100.0
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_artifacts_grow_with_the_training():
+    """Both artifacts are updated in place: at the first point, not again too soon, and at the last."""
+    seen = []
+
+    @task
+    def train():
+        watch = TrainingWatch(every_seconds=60)
+        for step in (50, 100, 200):
+            watch(POINT | {"step": step})
+            artifacts = artifacts_of_this_run()
+            seen.append((artifacts["train-progress"].data, artifacts["training"].data[:14]))
+
+    @flow
+    def watched():
+        train()
+
+    watched()
+    assert [share for share, _ in seen] == [25.0, 25.0, 100.0]
+    assert [line for _, line in seen] == ["Step 50 of 200", "Step 50 of 200", "Step 200 of 20"]
+
+
+def in_task(work):
+    """Call a function in a task run of a flow run."""
+    flow(name="watched")(lambda: task(name="stage")(work)())()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_bar_ends_at_100_with_the_last_words():
+    """What is told too soon is not shown, but a bar whose stage ends well is full."""
+    seen = []
+
+    def work():
+        with progress_bar("clone-progress"):
+            tell("Read 1 of 4 files", 0.25)
+            seen.append(artifacts_of_this_run()["clone-progress"])
+        seen.append(artifacts_of_this_run()["clone-progress"])
+
+    in_task(work)
+    assert [(bar.data, bar.description) for bar in seen] == [(0.0, "Begun"), (100.0, "Read 1 of 4 files")]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_bar_stays_where_its_stage_failed():
+    """A stage that fails leaves its bar where it was, and nobody hears what is told afterwards."""
+    seen = []
+
+    def work():
+        with pytest.raises(ValueError, match="broken"), progress_bar("clone-progress"):
+            raise ValueError("broken")
+        tell("heard by nobody", 1.0)
+        seen.append(artifacts_of_this_run()["clone-progress"].data)
+
+    in_task(work)
+    assert seen == [0.0]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_bar_is_moved_by_threads_and_never_back():
+    """Another thread's words reach the same server, and a smaller share than before moves nothing."""
+    seen = []
+
+    def work():
+        bar = ProgressBar("upload-progress", every_seconds=0)
+        for share in (0.5, 0.25):
+            mover = threading.Thread(target=bar.tell, args=(f"told {share}", share))
+            mover.start()
+            mover.join()
+        seen.append(artifacts_of_this_run()["upload-progress"])
+
+    in_task(work)
+    assert [(bar.data, bar.description) for bar in seen] == [(50.0, "told 0.25")]
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_many_words_cost_one_update(monkeypatch):
+    """A stage may tell of every document: within the interval nothing is sent, and after it once."""
+    sent = []
+    monkeypatch.setattr("tasks.stage.progress.update_progress_artifact", lambda *a, **k: sent.append(a[1]))
+    clock = iter(range(1000))
+
+    def work():
+        monkeypatch.setattr("tasks.stage.progress.time", SimpleNamespace(monotonic=lambda: next(clock) / 100))
+        bar = ProgressBar("filter-progress", every_seconds=4)
+        for number in range(500):
+            bar.tell("cleaned", number / 500)
+
+    in_task(work)
+    assert len(sent) == 1
+
+
+def test_outside_a_run_nobody_watches():
+    """A stage's plain functions tell nobody, and ask no server."""
+    assert current_bar() is None
+    tell("nothing", 0.5)

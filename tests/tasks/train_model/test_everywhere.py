@@ -1,0 +1,132 @@
+"""Two processes that train together are one run: the same losses, and an exact resume."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tasks.errors import UserError
+from tasks.store.folders import Store
+from tasks.train_model.everywhere import train_everywhere
+from tasks.train_model.job import TrainJob, TrainReport
+from tasks.train_model.settings import TrainSettings
+from tasks.training.checkpoints import CheckpointKeeper
+from tasks.training.processes import launch as launching
+from tests.tasks.train_model.conftest import TINY
+from tests.tasks.train_model.test_training import BASE, Listener, interrupt_at, same
+
+GLOBAL: dict[str, Any] = {"hidden_dropout": 0.0, "logging_steps": 1, "num_train_epochs": 2, "save_steps": 100}
+SPLIT: dict[str, Any] = GLOBAL | {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
+
+
+def launch(
+    data: Path, folder: Path, *, resume: bool = False, on_progress: Listener | None = None, **changes: Any
+) -> tuple[TrainReport, dict[str, torch.Tensor]]:
+    """Train in `folder` as the stage does, on as many processes as the settings say."""
+    store = Store(str(folder / "store"))
+    keeper = CheckpointKeeper(store, store.uri("checkpoints", "k"), folder / "spool", keep=2, wait=True)
+    local = folder / "local"
+    local.mkdir(parents=True, exist_ok=True)
+    found = keeper.newest(local) if resume else None
+    job = TrainJob(
+        data=data,
+        output=folder / "out",
+        checkpoints=local,
+        settings=TrainSettings(**(BASE | changes)),
+        scratch=TINY,
+        resume_from=found[0] if found else None,
+    )
+    job.output.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = train_everywhere(job, keeper=keeper, on_progress=on_progress)
+    finally:
+        keeper.close()
+    assert outcome is not None
+    return outcome, load_file(folder / "out" / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(
+    tokenized: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TrainReport, dict[str, torch.Tensor]]:
+    """One process with batches of 8."""
+    return launch(tokenized, tmp_path_factory.mktemp("alone"), **GLOBAL)
+
+
+def test_two_processes_are_one_run(
+    tokenized: Path, tmp_path: Path, alone: tuple[TrainReport, dict[str, torch.Tensor]]
+) -> None:
+    """2 processes × 2 windows × 2 accumulation steps give the losses of 1 × 8."""
+    outcome, weights = launch(tokenized, tmp_path, processes=2, **SPLIT)
+    expected, expected_weights = alone
+    assert outcome.global_step == 14
+    losses = [[point["loss"] for point in one.history] for one in (outcome, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert outcome.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
+    assert outcome.eval_before == expected.eval_before
+    for name, weight in expected_weights.items():
+        torch.testing.assert_close(weights[name], weight, rtol=1e-2, atol=1e-4)
+
+
+def test_two_processes_resume_to_the_bit(tokenized: Path, tmp_path: Path) -> None:
+    """Stopped together and started again, two processes end with the weights of two never stopped."""
+    # The request takes a while from the parent to the children, who take a hundred steps a second.
+    settings: dict[str, Any] = SPLIT | {"processes": 2, "num_train_epochs": 30, "save_steps": 10_000}
+    outcome, weights = launch(tokenized, tmp_path / "whole", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        launch(tokenized, tmp_path / "stopped", on_progress=interrupt_at(4), **settings)
+    resumed, again = launch(tokenized, tmp_path / "stopped", resume=True, **settings)
+    assert 4 < resumed.resumed_from_step < 210 == resumed.global_step
+    assert resumed.history == outcome.history
+    assert same(weights, again)
+
+
+def test_shards_are_one_run(
+    tokenized: Path, tmp_path: Path, alone: tuple[TrainReport, dict[str, torch.Tensor]]
+) -> None:
+    """With FSDP two processes share the model out, and still give the losses of one, and a whole model."""
+    outcome, weights = launch(tokenized, tmp_path, processes=2, parallelism="fsdp", **SPLIT)
+    expected, expected_weights = alone
+    losses = [[point["loss"] for point in one.history] for one in (outcome, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert weights.keys() == expected_weights.keys()
+    assert outcome.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
+
+
+def test_a_users_mistake_comes_through(
+    tokenized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a child finds wrong with the settings is the same clear error as alone."""
+    # One child is enough to find it, and starts in half the time.
+    ask = launching.command
+    monkeypatch.setattr(launching, "command", lambda what, job: ask(replace(what, processes=1), job))
+    job_changes: dict[str, Any] = SPLIT | {"processes": 2, "report_to": ["mlflow"]}
+    with pytest.raises(UserError, match="not installed"):
+        launch(tokenized, tmp_path, **job_changes)
+
+
+def test_children_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child gets its share of the cores, at least one, unless the user has said how many."""
+    monkeypatch.setattr(launching, "usable_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [launching.environment(n)["OMP_NUM_THREADS"] for n in (2, 3, 16)] == ["4", "2", "1"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert launching.environment(2)["OMP_NUM_THREADS"] == "5"
+
+
+def test_a_job_survives_json(tmp_path: Path) -> None:
+    """A job read back from JSON is the same job."""
+    for scratch, resume in ((TINY, None), (None, tmp_path / "checkpoint-3")):
+        job = TrainJob(
+            data=tmp_path,
+            output=tmp_path / "o",
+            checkpoints=tmp_path / "c",
+            settings=TrainSettings(seed=7, processes=2),
+            location=None if scratch else "model",
+            scratch=scratch,
+            resume_from=resume,
+        )
+        assert TrainJob.load(job.dump()) == job
