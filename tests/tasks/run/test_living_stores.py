@@ -1,0 +1,100 @@
+"""A store that an earlier version wrote is reused: the keys of the same settings stay what they were.
+
+`before/keys.json` holds the keys of 32 plans, four kinds of source by four sets of settings, alone and joint;
+`before/store.json` the manifests of a small store. Both were written before stages declared their own keys.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.clone_docs.pinned import PinnedSource
+from tasks.clone_docs.settings import SourceSettings
+from tasks.models.pinned import PinnedModel, resolve_model
+from tasks.run.joint import Pinned, joint_recipes, make_part, named_parts
+from tasks.run.plan import chained_keys, corpus_recipes, make_plan, model_recipes
+from tasks.settings import Settings
+from tasks.store.folders import Store
+
+BEFORE = Path(__file__).parent / "before"
+KEYS = json.loads((BEFORE / "keys.json").read_text(encoding="utf-8"))
+WORDS = ["key", "lease", "chunk", "blob", "queue", "token"]
+SMALL: dict[str, Any] = {
+    "filter": {"min_chars": 50},
+    "model": {
+        "from_scratch": {
+            "vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16,
+        }
+    },
+    "tokenize": {"max_seq_length": 32},
+    "train": {"max_steps": 2, "precision": "fp32"},
+}  # fmt: skip
+
+
+def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
+    """The keys that one of the plans has today, by the result's name."""
+    settings = Settings.model_validate(plan["settings"])
+    model = settings.model
+    base = resolve_model(model) if model.from_scratch else PinnedModel(**KEYS["hub"])
+    pinned = {
+        name: Pinned(settings=SourceSettings(**source["settings"]), source=PinnedSource(**source["pinned"]))
+        for name, source in plan["sources"].items()
+    }
+    if plan["joint"]:
+        parts = named_parts([make_part(store, settings, name, one) for name, one in pinned.items()])
+        own = {name: {"documents": p.documents.key, "corpus": p.corpus.key} for name, p in parts.items()}
+        assert own == plan["parts"]
+        first = joint_recipes(settings, parts)
+    else:
+        (one,) = pinned.values()
+        first = corpus_recipes(settings.model_copy(update={"source": one.settings}), one.source)
+    keys = chained_keys(first | model_recipes(settings, base))
+    return {kind.stage: key for kind, key in keys.items()}
+
+
+@pytest.mark.parametrize(
+    "plan", KEYS["plans"], ids=lambda plan: f"{'+'.join(plan['sources'])}-{len(str(plan['settings']))}"
+)
+def test_every_key_is_what_it_was(plan, tmp_path):
+    """All six keys of a plan, and those of a joint one's parts, are those of the earlier version."""
+    assert keys_of(plan, Store(str(tmp_path))) == plan["keys"]
+
+
+@pytest.fixture
+def living(tmp_path):
+    """The small store of the earlier version, and settings that say where its documents lie."""
+    for name, text in json.loads((BEFORE / "store.json").read_text(encoding="utf-8")).items():
+        (tmp_path / "store" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "store" / name).write_text(text, encoding="utf-8")
+        # A plan looks at the sizes of files, and reads none.
+        for file in json.loads(text).get("files", ()):
+            place = (tmp_path / "store" / name).parent / file["name"]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
+            os.truncate(place, file["size"])
+    (tmp_path / "handbook").mkdir()
+    for page in range(6):
+        words = " ".join(f"The {word} of page {page} is stored." for word in WORDS * 6)
+        (tmp_path / "handbook" / f"{page}.md").write_text(f"# Page {page}\n\n{words}\n", encoding="utf-8")
+    places = {"source": {"folder": tmp_path / "handbook"}, "store": str(tmp_path / "store")}
+    return SMALL | places
+
+
+def test_a_living_store_is_reused(living):
+    """The same settings find every result of the earlier version, and nothing runs again."""
+    plan = make_plan(Settings.model_validate(living))
+    assert {name: target.action for name, target in plan.targets.items()} == dict.fromkeys(
+        ("documents", "corpus", "dataset", "tokenized", "training", "models"), "reuse"
+    )
+
+
+def test_a_changed_setting_runs_from_its_stage_on(living):
+    """Of a living store, what comes before the change is reused, and the change is named."""
+    train = living["train"] | {"learning_rate": 1e-4}
+    plan = make_plan(Settings.model_validate(living | {"train": train}))
+    assert [name for name, target in plan.targets.items() if target.action == "run"] == ["training", "models"]
+    assert plan.targets["training"].why == "learning_rate: 0.0003 → 0.0001"
