@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint deployments/constraints.txt
 
-.PHONY: demo test lint bench soak server deploy worker automations constraints clean
+.PHONY: demo test lint golden bench soak server deploy worker automations constraints clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/docs-mlm demo
@@ -19,6 +19,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Pin what a stage makes whose version is new; a version that is pinned stays as it is.
+golden: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.golden
 
 # The engine beside the stock recipes: about eight minutes on two quiet cores. BENCH="--docs FOLDER" for other documents.
 bench: $(VENV)/.installed-bench

@@ -1,0 +1,1 @@
+"""What each stage makes of a few tiny documents, pinned by version."""
