@@ -75,7 +75,7 @@ def start_run(arguments: list[str], machine: Path, **variables: str) -> RunProce
     log, out = machine / f"attempt-{number:03}.log", machine / f"attempt-{number:03}.json"
     with log.open("wb") as err, out.open("wb") as stdout:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.command.main", "run", "--json", *arguments],
+            [sys.executable, "-m", "flows.command", "run", "--json", *arguments],
             env=environment, stdout=stdout, stderr=err, cwd=machine, start_new_session=True,
         )  # fmt: skip
     return RunProcess(process=process, log=log, out=out)

@@ -80,7 +80,7 @@ class Made:
 
 
 def write_documents(folder: Path) -> Path:
-    """The golden documents, and those that no repository keeps well: not text, too large, a link, left out."""
+    """The golden documents, and those that no repository keeps well: no text, too large, a link."""
     folder.mkdir(parents=True)
     for path in sorted(DOCS.iterdir()):
         (folder / path.name).write_bytes(path.read_bytes())

@@ -17,7 +17,7 @@ from tasks.clone_docs.git.access import remote_access
 from tasks.clone_docs.git.urls import parse_address
 from tasks.clone_docs.pinned import resolve_source
 from tasks.clone_docs.settings import SourceSettings
-from tasks.errors import NetworkError, UserError
+from tasks.errors import NetworkError, StoreError, UserError
 from tests.git_server import GitServer, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone
 
@@ -343,7 +343,7 @@ def test_a_full_disk_is_explained(clone: Clone, tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr("tasks.clone_docs.reading.write_documents", no_space)
     (tmp_path / "a.md").write_text("x")
-    with pytest.raises(UserError, match="no space left in the work folder"):
+    with pytest.raises(StoreError, match="no space left in the work folder"):
         clone(folder=tmp_path)
 
 

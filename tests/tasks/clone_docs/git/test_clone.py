@@ -214,12 +214,12 @@ def test_progress_is_logged_now_and_then(
 SCRIPT = """
 import sys
 from pathlib import Path
-from tasks.clone_docs import snapshot_url
-from tasks.clone_docs import local_clone
-from tasks.settings import SourceSettings
-from tasks.sources.resolving import resolve_source
+from tasks.clone_docs.git import clone
+from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.reading import snapshot_url
+from tasks.clone_docs.settings import SourceSettings
 
-local_clone.BATCH = 10
+clone.BATCH = 10
 settings = SourceSettings(url=sys.argv[1])
 snapshot_url(resolve_source(settings), settings, Path(sys.argv[2]), Path(sys.argv[3]))
 """
