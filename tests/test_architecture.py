@@ -185,6 +185,60 @@ def test_a_busy_init_is_seen(copy):
     assert busy_inits(copy) == ["tasks/run/__init__.py"]
 
 
+LONGEST_FILE, LONGEST_FUNCTION, MOST_NAMES = 300, 50, 25
+REASON = re.compile(r"# (?:long|many names):? .{10,}")
+"""What stands above a function that is larger, with its reason."""
+
+
+def local_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The names that a function takes and makes, those of its inner functions too."""
+    found: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not function:
+            found.add(node.name)
+    return found
+
+
+def too_large(path: Path) -> list[str]:
+    """A file, and its functions, that are too large to be read, unless a reason stands above them."""
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines()
+    found = [f"{path.name}: {len(lines)} lines"] if len(lines) > LONGEST_FILE else []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length, names = (node.end_lineno or 0) - node.lineno + 1, len(local_names(node))
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            excused = REASON.search(lines[first - 2]) if first > 1 else None
+            if (length > LONGEST_FUNCTION or names > MOST_NAMES) and not excused:
+                found.append(f"{path.name}: {node.name} has {length} lines and {names} names")
+    return found
+
+
+def test_files_and_functions_can_be_read():
+    """No file is above 300 lines, no function above 50 lines or 25 names, but with a reason above it."""
+    assert [line for path in modules(ROOT) for line in too_large(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("def f():\n" + "    pass\n" * 50, 1),
+        ("# long: a table of fifty things, a line each\ndef f():\n" + "    pass\n" * 50, 0),
+        ("def f(a, *b, **c):\n    " + " = ".join(f"n{n}" for n in range(23)) + " = 0\n", 1),
+        ("def f():\n" + "    pass\n" * 49, 0),
+        ("pass\n" * 301, 1),
+    ],
+)
+def test_what_is_too_large_is_seen(tmp_path, source, count):
+    """Lines and names are counted; a reason above a function excuses it."""
+    (tmp_path / "a.py").write_text(source)
+    assert len(too_large(tmp_path / "a.py")) == count
+
+
 def test_flows_read_no_environment():
     """What a flow does is decided by its arguments; only the command sets up its process."""
     for path in ROOT.glob("flows/*.py"):
