@@ -3,7 +3,7 @@
 from typing import Any
 
 from tasks.train_model.job import TrainJob, TrainReport
-from tasks.train_model.processes import processes_of
+from tasks.train_model.processes import check_gpus, processes_of
 from tasks.training.checkpoints import Keeper
 from tasks.training.processes.launch import Launch, launch
 
@@ -18,6 +18,7 @@ def train_everywhere(job: TrainJob, *, keeper: Keeper, on_progress: Any = None) 
         DocsMlmError: a process died.
     """
     processes, settings = processes_of(job.settings), job.settings
+    check_gpus(processes)
     if processes == 1 and settings.nodes == 1:
         from tasks.train_model.training import train
 

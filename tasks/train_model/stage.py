@@ -10,7 +10,7 @@ from tasks.models.pinned import PinnedModel, local_files
 from tasks.records import TokenizedDataset, TrainedModel
 from tasks.stage.stage import stage
 from tasks.stage.target import Target
-from tasks.train_model.processes import processes_of
+from tasks.train_model.processes import keyed_processes, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
 
 
@@ -20,8 +20,7 @@ def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
     `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
     machine makes of it is keyed. One process is keyed as 0.
     """
-    processes = processes_of(settings)
-    return {"model": base.fingerprint, **settings.keyed(), "processes": 0 if processes == 1 else processes}
+    return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings)}
 
 
 @stage(TrainedModel, version=2, parents=(TokenizedDataset,), recipe=recipe)
@@ -48,7 +47,7 @@ def train_model(
             data=target.fetch(tokenized),
             output=folder,
             checkpoints=local,
-            settings=settings,
+            settings=settings_as_keyed(settings, target.settings),
             location=None
             if base.location is None
             else str(local_files(base, target.scratch(), weights=True)),
