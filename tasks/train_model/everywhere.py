@@ -7,7 +7,7 @@ from tasks.machine import usable_gpus
 from tasks.train_model.job import TrainJob, TrainReport
 from tasks.train_model.processes import check_gpus, processes_of
 from tasks.train_model.settings import TrainSettings
-from tasks.training.checkpoints import Keeper
+from tasks.training.keeper import Keeper
 from tasks.training.processes.launch import Launch, launch
 
 WORK = "tasks.train_model.training:train_json"

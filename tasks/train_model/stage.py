@@ -30,7 +30,8 @@ def train_model(
     """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
     from tasks.train_model.everywhere import train_everywhere
     from tasks.train_model.job import TrainJob
-    from tasks.training.checkpoints import CheckpointKeeper, find_checkpoint
+    from tasks.training.checkpoints import CheckpointKeeper
+    from tasks.training.resuming import find_checkpoint
     from tasks.training.watch import TrainingWatch
 
     local = target.scratch("checkpoints", target.key)

@@ -14,7 +14,8 @@ from tasks.stage.target import Target
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
 from tasks.train_model.stage import wait_for_first
-from tasks.training.checkpoints import CheckpointKeeper, find_checkpoint
+from tasks.training.checkpoints import CheckpointKeeper
+from tasks.training.resuming import find_checkpoint
 
 
 @pytest.fixture
