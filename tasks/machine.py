@@ -9,8 +9,8 @@ from pathlib import Path
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_WORDS = re.compile(r"No space left|Disk quota exceeded|File too large|os error (28|122|27)\b")
 """What the system says, whichever library passes it on: not all of them keep the error's number."""
-_GPU_DEVICES = ("/proc/driver/nvidia/gpus", "/dev/dxg", "/dev/kfd")
-"""One of these is there where a GPU that torch could use is: NVIDIA's, on Linux or in WSL, or AMD's."""
+GPU_DEVICES = ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
+"""One of these is there where a GPU that torch could use is: NVIDIA's, in containers or WSL too, or AMD's."""
 
 
 def usable_cores() -> int:
@@ -26,7 +26,7 @@ def usable_cores() -> int:
 
 def usable_gpus() -> int:
     """GPUs that torch may use. Where the system shows none, torch, which takes seconds, is not imported."""
-    if not any(Path(device).exists() for device in _GPU_DEVICES):
+    if not any(Path(device).exists() for device in GPU_DEVICES):
         return 0
     import torch
 

@@ -1,10 +1,13 @@
 """A job on as many processes as its settings ask for: in this one, or in several that are launched."""
 
+from dataclasses import replace
 from typing import Any
 
+from tasks.machine import usable_gpus
 from tasks.train_model.job import TrainJob, TrainReport
-from tasks.train_model.processes import processes_of
-from tasks.training.checkpoints import Keeper
+from tasks.train_model.processes import check_gpus, processes_of
+from tasks.train_model.settings import TrainSettings
+from tasks.training.keeper import Keeper
 from tasks.training.processes.launch import Launch, launch
 
 WORK = "tasks.train_model.training:train_json"
@@ -18,13 +21,14 @@ def train_everywhere(job: TrainJob, *, keeper: Keeper, on_progress: Any = None) 
         DocsMlmError: a process died.
     """
     processes, settings = processes_of(job.settings), job.settings
+    check_gpus(processes)
     if processes == 1 and settings.nodes == 1:
         from tasks.train_model.training import train
 
         return train(job, keeper=keeper, on_progress=on_progress)
     what = Launch(
         work=WORK,
-        job=job.dump(),
+        job=replace(job, settings=same_precision(settings)).dump(),
         folder=job.checkpoints,
         processes=processes,
         nodes=settings.nodes,
@@ -32,3 +36,16 @@ def train_everywhere(job: TrainJob, *, keeper: Keeper, on_progress: Any = None) 
     )
     report = launch(what, keeper=keeper, on_progress=on_progress)
     return None if report is None else TrainReport.load(report)
+
+
+def same_precision(settings: TrainSettings) -> TrainSettings:
+    """The settings with the precision of all processes of this machine.
+
+    On a CPU each would time it while the others do, and might find another.
+    """
+    if settings.precision != "auto" or usable_gpus():
+        return settings
+    from tasks.training.hardware import choose_precision, set_threads
+
+    set_threads()
+    return settings.model_copy(update={"precision": choose_precision(settings.precision)})

@@ -10,7 +10,7 @@ from tasks.models.pinned import PinnedModel, local_files
 from tasks.records import TokenizedDataset, TrainedModel
 from tasks.stage.stage import stage
 from tasks.stage.target import Target
-from tasks.train_model.processes import processes_of
+from tasks.train_model.processes import keyed_processes, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
 
 
@@ -20,8 +20,7 @@ def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
     `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
     machine makes of it is keyed. One process is keyed as 0.
     """
-    processes = processes_of(settings)
-    return {"model": base.fingerprint, **settings.keyed(), "processes": 0 if processes == 1 else processes}
+    return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings)}
 
 
 @stage(TrainedModel, version=2, parents=(TokenizedDataset,), recipe=recipe)
@@ -31,7 +30,8 @@ def train_model(
     """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
     from tasks.train_model.everywhere import train_everywhere
     from tasks.train_model.job import TrainJob
-    from tasks.training.checkpoints import CheckpointKeeper, find_checkpoint
+    from tasks.training.checkpoints import CheckpointKeeper
+    from tasks.training.resuming import find_checkpoint
     from tasks.training.watch import TrainingWatch
 
     local = target.scratch("checkpoints", target.key)
@@ -48,7 +48,7 @@ def train_model(
             data=target.fetch(tokenized),
             output=folder,
             checkpoints=local,
-            settings=settings,
+            settings=settings_as_keyed(settings, target.settings),
             location=None
             if base.location is None
             else str(local_files(base, target.scratch(), weights=True)),

@@ -13,8 +13,8 @@ from tasks.train_model.model.loading import keep_pair_head, start_from_frequenci
 from tasks.train_model.parts import _prepare
 from tasks.train_model.trainer import MlmTrainer
 from tasks.training.callbacks import KeepBest, StopGently, SubmitCheckpoints
-from tasks.training.checkpoints import Keeper, store_in_time
 from tasks.training.curve import curve
+from tasks.training.keeper import Keeper, store_in_time
 from tasks.training.meter import Listener, kept_by_meter, stored_state
 from tasks.training.processes import ranks
 from tasks.training.processes.interrupt import StopRequest, delayed_stop

@@ -1,15 +1,14 @@
-"""What this machine can do: cores that are really there, whether bf16 is fast, how much memory was used."""
+"""What trains, and how: threads, precision, the device's name, its peak, and the memory that was used."""
 
-import math
 import os
 import resource
 import sys
-import time
 from typing import Literal
 
 import torch
 
 from tasks.machine import usable_cores
+from tasks.training.bf16 import fast_bf16
 
 PEAK_TFLOPS = {
     "H200": 989,
@@ -31,24 +30,6 @@ def set_threads(processes: int = 1) -> int:
     threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, usable_cores() // processes))
     torch.set_num_threads(threads)
     return threads
-
-
-def fast_bf16() -> bool:
-    """Whether bf16 pays off here: by the GPU's word, or on a CPU by timing one feed-forward product."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    left, right = torch.ones(512, 512), torch.ones(512, 2048)
-    return _seconds(left.bfloat16(), right.bfloat16()) * 1.2 < _seconds(left, right)
-
-
-def _seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-    """The best of several timings of one product."""
-    best = math.inf
-    for _ in range(7):
-        start = time.perf_counter()
-        torch.mm(left, right)
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def choose_precision(wanted: Literal["auto", "bf16", "fp32"]) -> Precision:

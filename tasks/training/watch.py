@@ -1,5 +1,6 @@
 """A training as it can be watched in the Prefect UI: a bar, and a growing loss curve."""
 
+import logging
 import time
 from typing import Any
 
@@ -9,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
 
-from tasks.stage.progress import _LOG, ProgressBar
+from tasks.stage.progress import ProgressBar
 from tasks.training.curve import loss_curve
 
 EVERY_SECONDS = 10.0
@@ -41,7 +42,7 @@ class TrainingWatch:
             with get_client(sync_client=True) as client:
                 client.update_artifact(self._curve, ArtifactUpdate(data=curve))
         except (HTTPError, PrefectException, OSError) as error:
-            _LOG.debug("The progress could not be shown: %s", error)
+            logging.getLogger("docs_mlm").debug("The progress could not be shown: %s", error)
 
 
 def progress_percent(point: dict[str, Any]) -> float:

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from tasks.training.checkpoints import CLOSE_SECONDS
+from tasks.training.keeper import CLOSE_SECONDS
 from tests.prefect_server import ROOT
 
 FOLDER = ROOT / "deployments"

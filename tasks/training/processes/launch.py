@@ -22,7 +22,7 @@ from tasks.errors import DocsMlmError, UserError
 from tasks.machine import usable_cores
 from tasks.stage.log import stage_logger
 from tasks.training import meter
-from tasks.training.checkpoints import Keeper, store_in_time
+from tasks.training.keeper import Keeper, store_in_time
 from tasks.training.processes.interrupt import StopRequest, delayed_stop
 from tasks.training.processes.messages import Ended, Message, Progress, Said, Saved
 

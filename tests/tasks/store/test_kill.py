@@ -41,9 +41,7 @@ def test_kill_at_any_moment(store: Store, tmp_path: Path) -> None:
     """After each SIGKILL, what is acknowledged is there, what is there is whole, and sweep takes the rest."""
     context = multiprocessing.get_context("forkserver")
     # One server forks for all tests of a session, so it gets what each of them needs.
-    context.set_forkserver_preload(
-        ["tests.tasks.store.test_kill", "tests.tasks.train_model.stage.test_checkpoints"]
-    )
+    context.set_forkserver_preload(["tests.tasks.store.test_kill", "tests.tasks.training.test_checkpoints"])
     acknowledged = tmp_path / "acknowledged"
     acknowledged.touch()
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

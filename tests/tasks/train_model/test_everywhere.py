@@ -10,9 +10,11 @@ from safetensors.torch import load_file
 
 from tasks.errors import UserError
 from tasks.store.folders import Store
+from tasks.train_model import everywhere
 from tasks.train_model.everywhere import train_everywhere
 from tasks.train_model.job import TrainJob, TrainReport
 from tasks.train_model.settings import TrainSettings
+from tasks.training import hardware
 from tasks.training.checkpoints import CheckpointKeeper
 from tasks.training.processes import launch as launching
 from tests.tasks.train_model.conftest import TINY
@@ -106,6 +108,23 @@ def test_a_users_mistake_comes_through(
     job_changes: dict[str, Any] = SPLIT | {"processes": 2, "report_to": ["mlflow"]}
     with pytest.raises(UserError, match="not installed"):
         launch(tokenized, tmp_path, **job_changes)
+
+
+@pytest.mark.parametrize(("gpus", "fast", "told"), [(0, True, "bf16"), (0, False, "fp32"), (2, True, "auto")])
+def test_processes_share_one_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: int, fast: bool, told: str
+) -> None:
+    """Children on a CPU are told what to compute in: each would time it while the others do."""
+    jobs: list[TrainJob] = []
+    monkeypatch.setattr(everywhere, "usable_gpus", lambda: gpus)
+    monkeypatch.setattr(everywhere, "check_gpus", lambda _: None)
+    monkeypatch.setattr(hardware, "fast_bf16", lambda: fast)
+    monkeypatch.setattr(everywhere, "launch", lambda what, **_: jobs.append(TrainJob.load(what.job)))
+    monkeypatch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+    settings = TrainSettings(processes=2)
+    job = TrainJob(data=tmp_path, output=tmp_path, checkpoints=tmp_path, settings=settings, scratch=TINY)
+    train_everywhere(job, keeper=None)  # type: ignore[arg-type] - nothing is kept
+    assert [job.settings.precision for job in jobs] == [told]
 
 
 def test_children_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -326,7 +326,7 @@ def test_a_full_disk_costs_one_checkpoint(
 
     here = keeper()
     with monkeypatch.context() as broken:
-        broken.setattr("tasks.training.checkpoints.stored_files", full)
+        broken.setattr("tasks.training.spool.stored_files", full)
         here.submit(save(tmp_path, 1), 1)
         assert not here.close(60)
     assert "Checkpoint 1 is lost: [Errno 28] No space left on device. Training goes on." in caplog.text
@@ -369,9 +369,7 @@ def test_kill_at_any_moment(store: Store, keeper: Callable[..., CheckpointKeeper
     """After each SIGKILL, here or elsewhere, a whole checkpoint no older than the last sure one is found."""
     context = multiprocessing.get_context("forkserver")
     # One server forks for all tests of a session, so it gets what each of them needs.
-    context.set_forkserver_preload(
-        ["tests.tasks.store.test_kill", "tests.tasks.train_model.stage.test_checkpoints"]
-    )
+    context.set_forkserver_preload(["tests.tasks.store.test_kill", "tests.tasks.training.test_checkpoints"])
     acknowledged = tmp_path / "acknowledged"
     acknowledged.touch()
     environment = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

@@ -1,0 +1,60 @@
+"""Which checkpoint a run goes on from: the newest, none, or one of its own that is named."""
+
+from pathlib import Path
+
+from tasks.errors import IntegrityError, UserError
+from tasks.stage.target import Target
+from tasks.training.checkpoints import CheckpointKeeper
+from tasks.training.spool import NAME, step_of
+
+
+def find_checkpoint(target: Target, keeper: CheckpointKeeper, resume: str, local: Path) -> Path | None:
+    """The checkpoint to go on from, whole and verified in `local`, or None to begin.
+
+    Raises:
+        UserError: `resume` names no whole checkpoint of this run.
+    """
+    if resume == "fresh":
+        keeper.discard()
+        return None
+    if resume == "auto":
+        found = keeper.newest(local)
+        return found[0] if found else None
+    uri = resume.rstrip("/")
+    name = named_checkpoint(target, uri)
+    try:
+        found_there = target.store.inspect(uri)
+    except IntegrityError as error:
+        raise UserError(
+            f"train.resume {resume!r} cannot be gone on from ({error}): {_ways_out(target)}"
+        ) from error
+    if found_there is None:
+        raise UserError(f"train.resume {resume!r} is no whole checkpoint of this store: {_ways_out(target)}")
+    return target.store.fetch(uri, local / f"checkpoint-{step_of(name)}")
+
+
+def named_checkpoint(target: Target, uri: str) -> str:
+    """The name of the checkpoint at `uri`, which must be one of this run's.
+
+    Weights of another run under this run's key would be taken for its own by every later run.
+
+    Raises:
+        UserError: it is of another store or another run, or is no checkpoint's URI.
+    """
+    store = target.store
+    if not uri.startswith(f"{store.url}/"):
+        raise UserError(f"train.resume {uri!r} is not in this run's store {store.url}: {_ways_out(target)}")
+    parts = uri.removeprefix(f"{store.url}/").split("/")
+    if len(parts) != 3 or parts[0] != "checkpoints" or not NAME.fullmatch(parts[2]):
+        raise UserError(f"train.resume {uri!r} is no checkpoint's URI: {_ways_out(target)}")
+    if parts[1] != target.key:
+        raise UserError(
+            f"train.resume {uri!r} is a checkpoint of the run {parts[1]}, but this run is {target.key}: its "
+            f"data, model or settings are others. Run with that run's settings to go on with it, or "
+            f"{_ways_out(target)}"
+        )
+    return parts[2]
+
+
+def _ways_out(target: Target) -> str:
+    return f"give auto, fresh, or {target.store.uri('checkpoints', target.key)}/step-…"
