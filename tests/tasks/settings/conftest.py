@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.tasks.clone_docs.conftest import clone, server
 from tests.tasks.settings.corpus import save_corpus
 from tests.tasks.settings.watching import Watched, watched
 
+__all__ = ["clone", "server"]
+"""Fixtures of another room: a Git server, and the clone stage without Prefect around it."""
 Runs = Callable[..., Watched]
 
 
