@@ -1,0 +1,1 @@
+"""Every setting is tied to what it changes."""

@@ -1,0 +1,92 @@
+"""Which documents are kept, and what is left of their text."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tasks.filter_markdown.settings import FilterSettings
+from tests.tasks.filter_markdown.test_corpus import run, snapshot
+
+MARKDOWN = "---\ntitle: x\n---\n# Title\n\nA [link](target.md).\n\n```bash\nrun it\n```\n\nThe end.\n"
+
+
+def kept(folder: Path, texts: dict[str, str], **changes: object) -> dict[str, str]:
+    """The texts that stay, by path; with `raw`, no shortest length and nothing held out unless told."""
+    settings = FilterSettings(**{"cleaning": "raw", "min_chars": 0, "eval_fraction": 0, **changes})
+    _, rows = run(folder, snapshot(folder, {path: text.encode() for path, text in texts.items()}), settings)
+    return {row["path"]: row["text"] for row in rows}
+
+
+@pytest.mark.setting("filter.cleaning", "filter.keep_code")
+@pytest.mark.parametrize(
+    ("cleaning", "keep_code", "expected"),
+    [
+        ("text", True, "Title\n\nA link.\n\nrun it\n\nThe end."),
+        ("text", False, "Title\n\nA link.\n\nThe end."),
+        ("raw", True, MARKDOWN),
+        ("raw", False, MARKDOWN),
+    ],
+)
+def test_the_text_is_cleaned_as_asked(tmp_path: Path, cleaning: str, keep_code: bool, expected: str) -> None:
+    """`text` takes the markup away, and the code unless it is kept; `raw` leaves the Markdown as it is."""
+    assert kept(tmp_path, {"a.md": MARKDOWN}, cleaning=cleaning, keep_code=keep_code) == {"a.md": expected}
+
+
+@pytest.mark.setting("filter.min_chars")
+@pytest.mark.parametrize("least", [0, 10, 57])
+def test_texts_of_so_few_characters_are_dropped(tmp_path: Path, least: int) -> None:
+    """A text must have one character more."""
+    found = kept(tmp_path, {f"{size}.md": "é" * size for size in range(80)}, min_chars=least)
+    assert {len(text) for text in found.values()} == set(range(least + 1, 80))
+
+
+@pytest.mark.setting("filter.max_chars")
+@pytest.mark.parametrize("most", [10, 57])
+def test_texts_of_more_characters_are_dropped(tmp_path: Path, most: int) -> None:
+    """A text of just so many stays."""
+    found = kept(tmp_path, {f"{size}.md": "é" * size for size in range(1, 80)}, max_chars=most)
+    assert {len(text) for text in found.values()} == set(range(1, most + 1))
+
+
+WORDS = [f"word{number}" for number in range(1000)]
+TEXT = " ".join(WORDS)
+SIMILAR = " ".join([*WORDS[:824], *(f"other{number}" for number in range(176))])
+"""Shares 820 of 1,172 word 5-grams with `TEXT`: a Jaccard similarity of 0.7."""
+TEXTS = {"a.md": TEXT, "b.md": TEXT.replace(" ", "\n"), "c.md": SIMILAR}
+
+
+@pytest.mark.setting("filter.duplicates")
+@pytest.mark.parametrize(
+    ("duplicates", "stay"),
+    [("keep", ["a.md", "b.md", "c.md"]), ("exact", ["a.md", "c.md"]), ("near", ["a.md"])],
+)
+def test_duplicates_are_dropped_as_asked(tmp_path: Path, duplicates: str, stay: list[str]) -> None:
+    """All stay, or the first of equal texts, or the first of similar ones."""
+    assert list(kept(tmp_path, TEXTS, duplicates=duplicates, near_duplicate_threshold=0.5)) == stay
+
+
+@pytest.mark.setting("filter.near_duplicate_threshold")
+@pytest.mark.parametrize(("threshold", "similar"), [(0.5, True), (0.9, False)])
+def test_texts_from_the_threshold_on_are_similar(tmp_path: Path, threshold: float, similar: bool) -> None:
+    """Two texts of a similarity of 0.7 are near duplicates for a lower threshold, not for a higher one."""
+    grams = [
+        {tuple(text.split()[i : i + 5]) for i in range(len(text.split()) - 4)} for text in (TEXT, SIMILAR)
+    ]
+    assert len(grams[0] & grams[1]) / len(grams[0] | grams[1]) == pytest.approx(0.7, abs=0.001)
+    found = kept(tmp_path, TEXTS, duplicates="near", near_duplicate_threshold=threshold)
+    assert ("c.md" not in found) is similar
+
+
+@pytest.mark.setting("filter.eval_fraction")
+@pytest.mark.parametrize("fraction", [0, 0.1, 0.4])
+def test_the_held_out_share_is_that_of_the_paths_hashes(tmp_path: Path, fraction: float) -> None:
+    """Held out is each document whose path's SHA-256, as a number in [0, 1), is below the share."""
+    texts = {f"docs/{number}.md": f"This is the text number {number}." for number in range(200)}
+    documents = snapshot(tmp_path, {path: text.encode() for path, text in texts.items()})
+    counts, rows = run(tmp_path, documents, FilterSettings(min_chars=0, eval_fraction=fraction))
+    places = {path: int(hashlib.sha256(path.encode()).hexdigest()[:16], 16) / 2**64 for path in texts}
+    expected = {path for path, place in places.items() if place < fraction}
+    assert {row["path"] for row in rows if row["split"] == "eval"} == expected
+    assert {row["path"] for row in rows if row["split"] == "train"} == set(texts) - expected
+    assert counts.eval_documents == len(expected)
