@@ -19,26 +19,25 @@ def run_on_a_full_disk(parameters: dict, results: Path) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     from flows.adapt import adapt
     from tasks.settings import Settings
-    from tasks.stage import running as stage_module
+    from tasks.stage.target import Target
 
     arguments = Settings.model_validate(parameters).as_parameters()
     found: dict[str, list[str]] = {}
     full = ""
 
     def filling(method, stages):
-        """The method of `Step`, before which the disk fills up in the chosen stage."""
+        """The method of `Target`, before which the disk fills up in the chosen stage."""
 
-        def fill(step, *arguments, **named):
-            if step.stage == full and step.stage in stages:
+        def fill(target, *arguments, **named):
+            if target.stage == full and target.stage in stages:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (400, resource.RLIM_INFINITY))
-            return method(step, *arguments, **named)
+            return method(target, *arguments, **named)
 
         return fill
 
     # The limit would kill Git, which a disk that is full does not, so it comes after Git here.
-    step = stage_module.Step
-    step.building = filling(step.building, set(STAGES) - {"documents"})
-    step.commit = filling(step.commit, {"documents"})
+    Target.building = filling(Target.building, set(STAGES) - {"documents"})
+    Target.commit = filling(Target.commit, {"documents"})
     for stage in STAGES:
         full = stage
         try:
