@@ -12,7 +12,7 @@ from tests.git_server import git
 
 def test_many_documents_are_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are written as they come, so that memory holds one group and not the whole repository."""
-    monkeypatch.setattr("tasks.clone_docs.reading.documents.ROW_GROUP_BYTES", 1_000)
+    monkeypatch.setattr("tasks.clone_docs.documents.ROW_GROUP_BYTES", 1_000)
     waiting = []
 
     def documents() -> Iterator[Document]:
