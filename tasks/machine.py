@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FULL_WORDS = re.compile(r"No space left|Disk quota exceeded|File too large|os error (28|122|27)\b")
+_FULL_WORDS = re.compile(
+    r"no space left|disk quota exceeded|file too large|os error (28|122|27)\b", re.IGNORECASE
+)
 """What the system says, whichever library passes it on: not all of them keep the error's number."""
 GPU_DEVICES = ("/proc/driver/nvidia/gpus", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """One of these is there where a GPU that torch could use is: NVIDIA's, in containers or WSL too, or AMD's."""
@@ -35,4 +37,9 @@ def usable_gpus() -> int:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error, of the system or of a library that passes its words on, says so."""
-    return (isinstance(error, OSError) and error.errno in _FULL) or bool(_FULL_WORDS.search(str(error)))
+    return (isinstance(error, OSError) and error.errno in _FULL) or says_disk_full(str(error))
+
+
+def says_disk_full(text: str) -> bool:
+    """Whether these are the system's words for it, as another program printed them."""
+    return _FULL_WORDS.search(text) is not None

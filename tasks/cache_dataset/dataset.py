@@ -1,4 +1,4 @@
-"""Stage 3: the corpus as a Hugging Face dataset, loadable with plain `datasets.load_from_disk`.
+"""The corpus as a Hugging Face dataset, loadable with plain `datasets.load_from_disk`.
 
 The same corpus gives the same bytes: the one random part of the format, a fingerprint, is made from the key.
 Texts are copied a few hundred at a time, so memory stays small whatever the corpus.
@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from tasks.errors import UserError
 
-DATASET_FOLDER = "dataset"
 SPLITS = ("train", "eval")
 FEATURES = datasets.Features(
     {
@@ -32,7 +31,7 @@ _ROWS = 256
 
 
 def build_dataset(corpus: Path, target: Path, *, fingerprint: str) -> dict[str, int]:
-    """Save `corpus` (a `corpus.parquet`) as a `DatasetDict` in the folder `target`; documents by split.
+    """Save the Parquet file `corpus` as a `DatasetDict` in the folder `target`; documents by split.
 
     A split without documents is left out.
     """

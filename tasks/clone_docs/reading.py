@@ -1,164 +1,88 @@
-"""The documents of a source, whichever of the four kinds it is of, in one file.
+"""What the kinds of source have in common: each is pinned to one content, and read into one file.
 
-    url        partial clone in the work folder, blobs by id   (git/clone.py, git/tree.py)
-    checkout   the same reading, from its own object store     (git/tree.py)
-    folder     the files as they lie                           (local_files.py)
-    json_file  a list of texts                                 (local_files.py)
+    url        partial clone in the work folder, blobs by id   (git_sources.py)
+    checkout   the same reading, from its own object store     (git_sources.py)
+    folder     the files as they lie                           (file_sources.py)
+    json_file  a list of texts                                 (file_sources.py)
 
 All four end as one `documents.parquet`: `path`, `blob_sha`, `size`, `content`, and `reason` where a file
 that matches the patterns has no content (`not_regular_file`, `excluded_path`, `too_large`).
 """
 
-import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tasks.clone_docs.documents import Counts, Document, write_documents
-from tasks.clone_docs.git import tree as git_tree
-from tasks.clone_docs.git.access import remote_access
-from tasks.clone_docs.git.clone import FETCHED, LOG_SECONDS, held_clone
-from tasks.clone_docs.git.command import GitRepository
-from tasks.clone_docs.git.errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError
-from tasks.clone_docs.git.urls import parse_address
-from tasks.clone_docs.licenses import licenses_of
-from tasks.clone_docs.local_files import folder_documents, json_documents
-from tasks.clone_docs.patterns import PathPatterns, file_sha256, folder_digest
-from tasks.clone_docs.pinned import PinnedSource, open_checkout
+from tasks.clone_docs.pinned import Kind, PinnedSource
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
-from tasks.records import DocsSnapshot
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 
-LICENSE_BYTES = 1_000_000
-"""A licence file larger than this is not looked into."""
+LOG_SECONDS = 2.0
+"""Time between two lines of progress."""
 
 Result = tuple[Counts, list[str]]
 """What was written, and the licences found."""
 
 
-def write_snapshot(source: PinnedSource, settings: SourceSettings, folder: Path, clones: Path) -> Result:
-    """Write the source's documents into `folder`; a clone of it is kept under `clones`."""
-    target = folder / DocsSnapshot.FILE
-    if source.kind == "url":
-        return snapshot_url(source, settings, clones, target)
-    if source.kind == "checkout":
-        return snapshot_checkout(source, settings, target)
-    if source.kind == "folder":
-        return snapshot_folder(source, settings, target)
-    return snapshot_json(source, settings, target)
+@dataclass(frozen=True, slots=True)
+class Source(ABC):
+    """Where documents come from, of one kind."""
+
+    kind: ClassVar[Kind]
+    heeds: ClassVar[frozenset[str]]
+    """The settings that decide what is read of one content: they are in the key, and no others are."""
+
+    settings: SourceSettings
+
+    @abstractmethod
+    def pin(self) -> PinnedSource:
+        """Find out which content it has now, with at most one question to a server.
+
+        Raises:
+            UserError: there is no such repository, ref, folder or file.
+            NetworkError: the server does not answer.
+        """
+
+    @abstractmethod
+    def read(self, pinned: PinnedSource, target: Path, clones: Path) -> Result:
+        """Write the documents of the content `pinned` to `target`; what is fetched is kept under `clones`.
+
+        Raises:
+            UserError: there are none, or the content is not to be had any more.
+            NetworkError: the line broke.
+        """
+
+    def nothing_found(self, total: int) -> UserError:
+        """What to tell a user of whose `total` files none is a document."""
+        patterns = ", ".join(self.settings.include)
+        return UserError(
+            f"no document in {self.name}: none of its {total} files matches {patterns}; "
+            "choose others with --source.include"
+        )
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What a person calls it: a URL without credentials; of what lies on this machine its last name."""
 
 
-def snapshot_url(source: PinnedSource, settings: SourceSettings, clones: Path, target: Path) -> Result:
-    """Fetch what is missing from the Git server, and write the documents to `target`.
+def write_told(target: Path, documents: Iterable[Document], total: int | None, before: float = 0.0) -> Counts:
+    """Write the documents to `target`, with a word every few seconds.
 
-    A local clone that turns out to be broken is thrown away and fetched again, once.
+    Args:
+        total: how many there are, if that is known.
+        before: the share of the stage's work, in [0, 1), that was done before.
     """
-    address = parse_address(settings.url or "")
-    access = remote_access(address, settings)
-    fetch = settings.fetch
-    broken = False
-    while True:
-        with held_clone(clones, source, access, fetch) as clone:
-            try:
-                chosen = clone.update(PathPatterns(settings))
-                return _snapshot_tree(clone.git, chosen, source, settings, target)
-            except (RefusedObjectError, MalformedObjectsError) as error:
-                # An old server gives no single objects; an old Git, in a partial clone, forgives no slip.
-                if fetch != "partial":
-                    raise
-                stage_logger().info("%s: trying a shallow clone", error)
-                fetch = "shallow"
-            except BrokenCloneError as error:
-                if broken:
-                    raise
-                broken = True
-                stage_logger().warning("%s: cloning again", error)
-                shutil.rmtree(clone.git.git_dir or "", ignore_errors=True)
+    return write_documents(target, _told(documents, total, before))
 
 
-def snapshot_checkout(source: PinnedSource, settings: SourceSettings, target: Path) -> Result:
-    """Write the documents of a checkout's commit to `target`, from its own object store.
-
-    Raises:
-        UserError: the checkout lacks files of that commit.
-    """
-    checkout = settings.checkout or Path()
-    git = open_checkout(checkout)
-    try:
-        files = git_tree.list_tree(git, source.commit_sha)
-        chosen = git_tree.choose(files, PathPatterns(settings))
-        return _snapshot_tree(git, chosen, source, settings, target)
-    except BrokenCloneError as error:
-        raise UserError(
-            f"{error}: the checkout {checkout} is a partial clone or damaged; "
-            "give its URL with --source.url, or clone it in full"
-        ) from error
-
-
-def _snapshot_tree(
-    git: GitRepository,
-    chosen: git_tree.Chosen,
-    source: PinnedSource,
-    settings: SourceSettings,
-    target: Path,
-) -> Result:
-    if not chosen.files:
-        raise _nothing_found(source, settings, chosen.total)
-    found = git_tree.documents(git, chosen, settings.max_file_bytes)
-    counts = write_documents(
-        target, _told(found, len(chosen.files), FETCHED if source.kind == "url" else 0.0)
-    )
-    texts = git_tree.read_blobs(git, [file.sha for file in chosen.licenses], LICENSE_BYTES)
-    return counts, licenses_of(content for _, content in texts if content is not None)
-
-
-def snapshot_folder(source: PinnedSource, settings: SourceSettings, target: Path) -> Result:
-    """Write the documents of a folder to `target`.
-
-    Raises:
-        UserError: none matches, or the folder has changed since the run began.
-    """
-    folder = (settings.folder or Path()).expanduser()
-    counts = write_documents(target, _told(folder_documents(folder, settings), None))
-    if counts.found == 0:
-        raise _nothing_found(source, settings, sum(1 for path in folder.rglob("*") if path.is_file()))
-    _check_unchanged(folder, source, folder_digest(folder, settings))
-    return counts, []
-
-
-def snapshot_json(source: PinnedSource, settings: SourceSettings, target: Path) -> Result:
-    """Write the texts of a JSON file to `target`.
-
-    Raises:
-        UserError: it holds no texts, or has changed since the run began.
-    """
-    file = (settings.json_file or Path()).expanduser()
-    texts = json_documents(file, settings)
-    if not texts:
-        raise UserError(f"{file} is an empty list: give a JSON list of strings or of objects")
-    counts = write_documents(target, texts)
-    _check_unchanged(file, source, file_sha256(file))
-    return counts, []
-
-
-def _check_unchanged(path: Path, source: PinnedSource, digest: str) -> None:
-    # The key promises these bytes, so bytes that changed in between must not be stored under it.
-    if source.commit_sha != f"sha256:{digest}":
-        raise UserError(f"{path} was changed while it was read: run again")
-
-
-def _nothing_found(source: PinnedSource, settings: SourceSettings, total: int) -> UserError:
-    patterns = ", ".join(settings.include)
-    return UserError(
-        f"no document in {source.name}: none of its {total} files matches {patterns}; "
-        "choose others with --source.include"
-    )
-
-
-def _told(documents: Iterable[Document], total: int | None, before: float = 0.0) -> Iterator[Document]:
-    """The same documents, with a word every few seconds; `before` is the share of fetching them."""
+def _told(documents: Iterable[Document], total: int | None, before: float) -> Iterator[Document]:
     start = last = time.monotonic()
     for number, document in enumerate(documents, start=1):
         yield document

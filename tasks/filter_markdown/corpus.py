@@ -1,4 +1,4 @@
-"""The stage: a snapshot's documents in, the corpus out, in two passes with bounded memory.
+"""A snapshot's documents become a corpus, in two passes with bounded memory.
 
 The first pass cleans every document, writes its text to a file beside and remembers a few bytes of it. The
 second knows all documents: it leaves the copies out and marks those that are held out.
@@ -6,7 +6,8 @@ second knows all documents: it leaves the copies out and marks those that are he
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tasks.filter_markdown.dropping import Fingerprint, copies, held_out
 from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.machine import usable_cores
+from tasks.records import Corpus
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 
@@ -37,8 +39,12 @@ CORPUS_SCHEMA = pa.schema(
 DROPPED_SCHEMA = pa.schema([("path", pa.string()), ("blob_sha", pa.string()), ("reason", pa.string())])
 
 _READ_ROWS = 32
-_WRITE_ROWS = 256
+ROWS = 256
+"""Rows in a group of the files, and in memory at a time."""
 _LOG_SECONDS = 5.0
+
+Row = dict[str, Any]
+"""A document with the columns of `CORPUS_SCHEMA`, or one that was dropped with those of `DROPPED_SCHEMA`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +66,17 @@ def read_documents(documents: Path) -> Iterator[RawDocument]:
                 yield RawDocument(**row)
 
 
+def read_rows(file: Path) -> Iterator[list[Row]]:
+    """The rows of a Parquet file in its order, some in memory at a time."""
+    with pq.ParquetFile(file) as stored:
+        for batch in stored.iter_batches(ROWS):
+            yield batch.to_pylist()
+
+
 def filter_documents(
     documents: Path, target: Path, settings: FilterSettings, *, workers: int | None = None
 ) -> FilterCounts:
-    """Write `corpus.parquet` and `dropped.parquet` of the snapshot file `documents` into `target`.
+    """Write the corpus and the list of dropped documents of the snapshot file `documents` into `target`.
 
     Args:
         workers: processes that clean; as many as there are cores, where there is work for them, if None.
@@ -73,47 +86,77 @@ def filter_documents(
     """
     if settings.duplicates == "near":
         near_duplicates.check_installed()
-    cleaned = target / "cleaned.parquet"
-    dropped: list[dict[str, str]] = []
-    fingerprints: list[Fingerprint] = []
     total = pq.read_metadata(documents).num_rows
     workers = workers or (usable_cores() if total >= DOCUMENTS_FOR_A_POOL else 1)
     judged = judge_all(read_documents(documents), settings, workers=workers)
-    with pq.ParquetWriter(cleaned, CORPUS_SCHEMA, compression="zstd") as writer:
-        for rows in _in_row_groups(_passed(judged, dropped, fingerprints, total)):
-            writer.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA))
+    cleaned = target / "cleaned.parquet"
+    fingerprints, dropped = write_cleaned(cleaned, _told(judged, total))
 
     reasons = copies(fingerprints, settings)
     kept = [fingerprint for fingerprint in fingerprints if fingerprint.path not in reasons]
-    by_reason = Counter([row["reason"] for row in dropped] + list(reasons.values()))
     if not kept:
+        by_reason = Counter([row["reason"] for row in dropped] + list(reasons.values()))
         raise UserError(nothing_left(by_reason, settings))
     evaluated = held_out(kept, settings.eval_fraction)
+    splits = {one.path: "eval" if one.path in evaluated else "train" for one in kept}
 
-    characters = 0
-    with (
-        pq.ParquetFile(cleaned) as file,
-        pq.ParquetWriter(target / "corpus.parquet", CORPUS_SCHEMA, compression="zstd") as writer,
-    ):
-        for batch in file.iter_batches(_WRITE_ROWS):
-            rows = []
-            for row in batch.to_pylist():
-                if row["path"] in reasons:
-                    reason = reasons[row["path"]]
-                    dropped.append({"path": row["path"], "blob_sha": row["blob_sha"], "reason": reason})
-                else:
-                    characters += len(row["text"])
-                    rows.append(row | {"split": "eval" if row["path"] in evaluated else "train"})
-            writer.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA))
+    counts = write_corpus(target, read_rows(cleaned), reasons, splits, dropped)
     cleaned.unlink()
-    dropped.sort(key=lambda row: row["path"])
-    pq.write_table(pa.Table.from_pylist(dropped, DROPPED_SCHEMA), target / "dropped.parquet")
+    return counts
+
+
+def write_cleaned(cleaned: Path, judged: Iterable[Judged]) -> tuple[list[Fingerprint], list[Row]]:
+    """The first pass: write what passed its own checks to `cleaned`; its fingerprints, and what did not."""
+    fingerprints: list[Fingerprint] = []
+    dropped: list[Row] = []
+    with _rows_into(cleaned) as write:
+        for one in judged:
+            if one.reason is not None:
+                dropped.append({"path": one.path, "blob_sha": one.blob_sha, "reason": one.reason})
+                continue
+            fingerprints.append(Fingerprint(path=one.path, digest=one.digest, signature=one.signature))
+            spans = [{"start": start, "end": end} for start, end in one.code_spans]
+            write({"text": one.text, "path": one.path, "blob_sha": one.blob_sha, "code_spans": spans})
+    return fingerprints, dropped
+
+
+def write_corpus(
+    target: Path,
+    groups: Iterable[list[Row]],
+    reasons: Mapping[str, str],
+    splits: Mapping[str, str],
+    dropped: Iterable[Row],
+) -> FilterCounts:
+    """The second pass: write the corpus and the list of dropped documents into the folder `target`.
+
+    Args:
+        groups: documents that passed their own checks, those of one row group at a time.
+        reasons: by path, why a document is dropped all the same.
+        splits: by path, the side of every other one.
+        dropped: documents that were dropped before.
+    """
+    gone = list(dropped)
+    kept = characters = evaluated = 0
+    with pq.ParquetWriter(target / Corpus.FILE, CORPUS_SCHEMA, compression="zstd") as writer:
+        for rows in groups:
+            staying = [row | {"split": splits[row["path"]]} for row in rows if row["path"] not in reasons]
+            writer.write_table(pa.Table.from_pylist(staying, CORPUS_SCHEMA))
+            kept += len(staying)
+            characters += sum(len(row["text"]) for row in staying)
+            evaluated += sum(row["split"] == "eval" for row in staying)
+            gone += [
+                {"path": row["path"], "blob_sha": row["blob_sha"], "reason": reasons[row["path"]]}
+                for row in rows
+                if row["path"] in reasons
+            ]
+    gone.sort(key=lambda row: row["path"])
+    pq.write_table(pa.Table.from_pylist(gone, DROPPED_SCHEMA), target / Corpus.DROPPED)
     return FilterCounts(
-        found=len(kept) + len(dropped),
-        kept=len(kept),
-        dropped_by_reason=dict(sorted(by_reason.items())),
+        found=kept + len(gone),
+        kept=kept,
+        dropped_by_reason=dict(sorted(Counter(row["reason"] for row in gone).items())),
         characters=characters,
-        eval_documents=len(evaluated),
+        eval_documents=evaluated,
     )
 
 
@@ -129,38 +172,32 @@ def nothing_left(by_reason: Counter[str], settings: FilterSettings) -> str:
     )
 
 
-def _passed(
-    judged: Iterable[Judged], dropped: list[dict[str, str]], fingerprints: list[Fingerprint], total: int
-) -> Iterator[dict[str, Any]]:
-    """The rows of documents that passed their own checks; fills the two lists on the way."""
+@contextmanager
+def _rows_into(path: Path) -> Iterator[Callable[[Row], None]]:
+    """Within, what writes a row to the Parquet file `path`, a group at a time."""
+    with pq.ParquetWriter(path, CORPUS_SCHEMA, compression="zstd") as writer:
+        group: list[Row] = []
+
+        def write(row: Row) -> None:
+            group.append(row)
+            if len(group) == ROWS:
+                flush()
+
+        def flush() -> None:
+            writer.write_table(pa.Table.from_pylist(group, CORPUS_SCHEMA))
+            group.clear()
+
+        yield write
+        if group:
+            flush()
+
+
+def _told(judged: Iterable[Judged], total: int) -> Iterator[Judged]:
+    """The same documents, with the stage's bar moved and a line in the log now and then."""
     logged = time.monotonic()
-    for document in judged:
-        if document.reason is not None:
-            dropped.append({"path": document.path, "blob_sha": document.blob_sha, "reason": document.reason})
-        else:
-            fingerprints.append(
-                Fingerprint(path=document.path, digest=document.digest, signature=document.signature)
-            )
-            yield {
-                "text": document.text,
-                "path": document.path,
-                "blob_sha": document.blob_sha,
-                "split": None,
-                "code_spans": [{"start": start, "end": end} for start, end in document.code_spans],
-            }
-        done = len(fingerprints) + len(dropped)
+    for done, document in enumerate(judged, start=1):
+        yield document
         tell(f"Cleaned {done:,} of {total:,} documents", 0.9 * done / total)
         if time.monotonic() - logged > _LOG_SECONDS:
             logged = time.monotonic()
             stage_logger().info("Cleaned %s documents", f"{done:,}")
-
-
-def _in_row_groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == _WRITE_ROWS:
-            yield group
-            group = []
-    if group:
-        yield group

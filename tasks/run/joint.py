@@ -14,7 +14,8 @@ from prefect.runtime import flow_run
 from prefect.tasks import exponential_backoff
 
 from tasks.clone_docs.joining import join_snapshots, joint_commit, joint_name
-from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.kinds import resolve_source
+from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import DocsMlmError
 from tasks.filter_markdown.joining import join_corpora

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.cache_dataset.stage import cache_dataset
-from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.kinds import resolve_source
+from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.stage import clone_docs
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.checks import check_window

@@ -21,6 +21,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from tasks.errors import AwayStoreError, DocsMlmError, MissingStoreError, StoreError
+from tasks.machine import is_disk_full
 
 PATIENCE = 120.0
 """Seconds for which one request to the store is tried again before the store counts as away."""
@@ -28,7 +29,6 @@ PATIENCE = 120.0
 _LOG = logging.getLogger("docs_mlm")
 _LONGEST_PAUSE = 5.0
 _PASSING_CODES = {"SlowDown", "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MISSING = (FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectoryError)
 _LINE_FAULTS = (
     BotoConnectionError,
@@ -89,7 +89,7 @@ def explained(url: str, verb: str) -> Iterator[None]:
 
 def explain(error: Exception, url: str, verb: str) -> DocsMlmError:
     """The clear error for what a client raised while the store at `url` was being `verb`."""
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if is_disk_full(error):
         place = "on this machine " if verb == "read" else ""
         return StoreError(
             f"no space left {place}while the store {url} was being {verb}: free some, then run again"

@@ -1,4 +1,4 @@
-"""The stage: a cached dataset in, windows of tokens and their tokenizer out."""
+"""Stage 4: the texts as windows of tokens, and the tokenizer that made them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path

@@ -8,6 +8,7 @@ documents.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -133,6 +134,31 @@ def encoded(documents: Any, backend: Any) -> Iterator[tuple[int, Any, Any]]:
             yield first, batch, encodings.result()
 
 
+@contextmanager
+def special_tokens_as_text(backend: Any) -> Iterator[None]:
+    """Within, "[MASK]" written in a document is text like any other."""
+    before = backend.encode_special_tokens
+    backend.encode_special_tokens = True
+    try:
+        yield
+    finally:
+        backend.encode_special_tokens = before
+
+
+def read_tokens(index: int, text: str, spans: list[dict[str, int]], encoding: Any) -> tuple[Tokenized, Ints]:
+    """A document's tokens, and (tokens, 2) where each starts and ends in its text.
+
+    Args:
+        index: its place in the split.
+        spans: character ranges of its code.
+    """
+    ids = np.array(encoding.ids, np.int32)
+    offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
+    starts = offsets[:, 0]
+    levels = boundary_levels(encoding.word_ids, starts, sentence_starts(text, spans))
+    return Tokenized(index, ids, code_flags(spans, starts), levels), offsets
+
+
 def tokenize_split(
     documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str, part: tuple[float, float] = (0, 1)
 ) -> tuple[WindowTable, int]:
@@ -142,31 +168,24 @@ def tokenize_split(
     """
     backend = tokenizer.backend_tokenizer
     prefix, suffix = special_frame(tokenizer)
-    # "[MASK]" written in a document is text like any other.
-    backend.encode_special_tokens = True
     backend.no_truncation()
     room = settings.max_seq_length - len(prefix) - len(suffix)
     table, total, log = WindowTable(prefix, suffix), 0, stage_logger()
-    for first, batch, encodings in encoded(documents, backend):
-        rows, cuts = [], []
-        for index, (text, spans, encoding) in enumerate(
-            zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
-        ):
-            ids = np.array(encoding.ids, np.int32)
-            offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(
-                -1, 2
-            )
-            flags = code_flags(spans, offsets[:, 0])
-            levels = boundary_levels(encoding.word_ids, offsets[:, 0], sentence_starts(text, spans))
-            total += len(ids)
-            rows.append(Tokenized(index, ids, flags, levels))
-            if settings.mode == "truncate":
-                cuts.append(cut_windows(np.zeros(min(room, len(ids)), np.int64), room))
-            else:
-                cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
-        table.add(rows, cuts)
-        done = min(first + BATCH, len(documents))
-        tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / len(documents))
-        log.info("Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows)
-    backend.encode_special_tokens = False
+    with special_tokens_as_text(backend):
+        for first, batch, encodings in encoded(documents, backend):
+            rows, cuts = [], []
+            for index, (text, spans, encoding) in enumerate(
+                zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
+            ):
+                row, offsets = read_tokens(index, text, spans, encoding)
+                total += len(row.ids)
+                rows.append(row)
+                if settings.mode == "truncate":
+                    cuts.append(cut_windows(np.zeros(min(room, len(row.ids)), np.int64), room))
+                else:
+                    cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
+            table.add(rows, cuts)
+            done, of = min(first + BATCH, len(documents)), len(documents)
+            tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / of)
+            log.info("Tokenized %d of %d %s documents into %d windows", done, of, name, table.windows)
     return table, total

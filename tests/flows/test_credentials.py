@@ -9,7 +9,7 @@ import pytest
 from prefect.blocks.system import Secret
 
 from tasks.clone_docs.git.access import check_source_secret
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
 from tests.git_server import GitServer, make_repository

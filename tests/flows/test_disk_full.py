@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import resource
 from pathlib import Path
-from typing import Any
 
 from tasks.records import STAGES
 from tasks.store.care import sweep
@@ -37,9 +36,8 @@ def run_on_a_full_disk(parameters: dict, results: Path) -> None:
         return fill
 
     # The limit would kill Git, which a disk that is full does not, so it comes after Git here.
-    patched: Any = Target
-    patched.building = filling(Target.building, set(STAGES) - {"documents"})
-    patched.commit = filling(Target.commit, {"documents"})
+    Target.building = filling(Target.building, set(STAGES) - {"documents"})
+    Target.commit = filling(Target.commit, {"documents"})
     for stage in STAGES:
         full = stage
         try:

@@ -25,6 +25,7 @@ from tasks.clone_docs.git.errors import BrokenCloneError, RefusedObjectError
 from tasks.clone_docs.git.tree import Chosen, choose, list_tree
 from tasks.clone_docs.patterns import PathPatterns
 from tasks.clone_docs.pinned import PinnedSource
+from tasks.clone_docs.reading import LOG_SECONDS
 from tasks.errors import UserError
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
@@ -35,8 +36,6 @@ MOST_PACKS = 100
 """Above this a partial or shallow clone is made anew."""
 FETCHED = 0.9
 """Share of a clone's progress at which everything has arrived; the rest is reading it."""
-LOG_SECONDS = 2.0
-"""Time between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +74,10 @@ class LocalClone:
             self.source.name, len(chosen.files), chosen.total, received, time.monotonic() - start,
         )  # fmt: skip
         return chosen
+
+    def remove(self) -> None:
+        """Throw it away, so that the next update clones again."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _prepare(self) -> None:
         folder = self._folder

@@ -6,6 +6,7 @@ Git has one exit code (128) for all of them, so its messages are all there is; i
 import re
 
 from tasks.errors import DocsMlmError, NetworkError, UserError
+from tasks.machine import says_disk_full
 
 
 class RefusedObjectError(UserError):
@@ -22,11 +23,6 @@ class BrokenCloneError(DocsMlmError):
 
 _TOKEN = "set GIT_TOKEN, source.credentials_block or one of Git's credential helpers"
 _LOCAL_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
-    (
-        r"no space left on device|disk quota exceeded",
-        UserError,
-        "no space left in the work folder: free some, or choose another with --work-dir",
-    ),
     (
         r"dubious ownership",
         UserError,
@@ -94,6 +90,9 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
 def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmError:
     """The error for a Git command that ended with `status` and `printed` this on standard error."""
     said = _last_words(printed)
+    if says_disk_full(printed):
+        full = "no space left in the work folder: free some, or choose another with --work-dir"
+        return UserError(f"{full} (git {command}: {said})")
     rules = _LOCAL_RULES + _REMOTE_RULES if command in ("fetch", "ls-remote") else _LOCAL_RULES
     for pattern, kind, message in rules:
         if re.search(pattern, printed, re.IGNORECASE):

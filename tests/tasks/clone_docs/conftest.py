@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.clone_docs.pinned import PinnedSource, resolve_source
+from tasks.clone_docs.kinds import resolve_source
+from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
 from tasks.records import DocsSnapshot

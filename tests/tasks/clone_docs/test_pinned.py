@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import NetworkError, UserError
 from tests.git_server import GitServer, add_commit, git, make_repository
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_answer_is_given_up(
     server: GitServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Listing branches has a time limit, after which it counts as a network fault."""
-    monkeypatch.setattr("tasks.clone_docs.pinned.ANSWER_SECONDS", 1)
+    monkeypatch.setattr("tasks.clone_docs.git_sources.ANSWER_SECONDS", 1)
     server.stall = True
     with pytest.raises(NetworkError):
         resolve_source(SourceSettings(url=server.url("docs.git")))

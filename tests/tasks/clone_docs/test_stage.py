@@ -15,7 +15,7 @@ import pytest
 
 from tasks.clone_docs.git.access import remote_access
 from tasks.clone_docs.git.urls import parse_address
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import NetworkError, StoreError, UserError
 from tests.git_server import GitServer, git, make_repository
@@ -336,7 +336,7 @@ def test_a_replaced_object_does_not_count(server: GitServer, clone: Clone, tmp_p
 
 
 def test_a_full_disk_is_explained(clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No space left while documents are written is told with the work folder's name."""
+    """No space left while documents are written is told with the work folder's name: a user's mistake."""
 
     def no_space(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

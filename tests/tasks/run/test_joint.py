@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.run.joint import Pinned, make_joint_plan
 from tasks.run.plan import make_plan

@@ -3,6 +3,7 @@
 from itertools import chain
 
 import numpy as np
+import pytest
 
 from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import code_flags, special_frame, tokenize_split
@@ -75,3 +76,12 @@ def test_a_mask_token_in_a_text_is_text(tokenizer):
     ids = table.dataset("test")[0]["input_ids"]
     assert tokenizer.mask_token_id not in ids
     assert ids.count(tokenizer.sep_token_id) == 1
+
+
+def test_a_tokenizer_is_as_it_was_after_a_failure(tokenizer):
+    """Where a document stops the work, special tokens mean again what they meant before."""
+    documents = Documents([("The [MASK] token.", None)])
+    with pytest.raises(TypeError):
+        tokenize_split(documents, tokenizer, TokenizeSettings(max_seq_length=64), "train")
+    backend = tokenizer.backend_tokenizer
+    assert tokenizer.mask_token_id in backend.encode("The [MASK] token.").ids

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tasks.clone_docs.git.errors import BrokenCloneError
-from tasks.clone_docs.pinned import resolve_source
-from tasks.clone_docs.reading import snapshot_url
+from tasks.clone_docs.kinds import source_of
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import NetworkError
 from tests.git_server import GitServer, add_commit, git, make_repository
@@ -166,7 +165,7 @@ def test_a_server_that_breaks_each_clone_is_given_up(
         calls.append(1)
         raise BrokenCloneError("broken")
 
-    monkeypatch.setattr("tasks.clone_docs.reading._snapshot_tree", broken)
+    monkeypatch.setattr("tasks.clone_docs.git_sources.GitSource.read_tree", broken)
     with pytest.raises(BrokenCloneError):
         clone(url=server.url("docs.git"))
     assert len(calls) == 2
@@ -215,13 +214,12 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tasks.clone_docs.git import clone
-from tasks.clone_docs.pinned import resolve_source
-from tasks.clone_docs.reading import snapshot_url
+from tasks.clone_docs.kinds import source_of
 from tasks.clone_docs.settings import SourceSettings
 
 clone.BATCH = 10
-settings = SourceSettings(url=sys.argv[1])
-snapshot_url(resolve_source(settings), settings, Path(sys.argv[2]), Path(sys.argv[3]))
+source = source_of(SourceSettings(url=sys.argv[1]))
+source.read(source.pin(), Path(sys.argv[3]), Path(sys.argv[2]))
 """
 
 
@@ -282,11 +280,11 @@ def test_a_second_run_waits_for_the_first(
     caplog.set_level(logging.INFO)
     make_repository(server.root / "docs.git", _files(30))
     server.bytes_per_second = 200_000
-    settings = SourceSettings(url=server.url("docs.git"))
-    source = resolve_source(settings)
+    source = source_of(SourceSettings(url=server.url("docs.git")))
+    pinned = source.pin()
     targets = [tmp_path / "first", tmp_path / "second"]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda target: snapshot_url(source, settings, tmp_path / "clones", target), targets))
+        list(pool.map(lambda target: source.read(pinned, target, tmp_path / "clones"), targets))
     assert "waiting for another run" in caplog.text
     assert server.sent < 80_000
     assert targets[0].read_bytes() == targets[1].read_bytes()
