@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from tasks.cache_dataset.stage import cache_dataset
 from tasks.clone_docs.joining import join_snapshots
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
 from tasks.filter_markdown.joining import join_corpora

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.clone_docs.pinned import resolve_source
+from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
 from tests.git_server import GitServer, add_commit, git, make_repository
