@@ -1,13 +1,17 @@
 """Whether a model can do what is asked of it, seen before anything is fetched or trained."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huggingface_hub.errors import StrictDataclassError
 
-from tasks.errors import UserError
+from tasks.errors import UserError, first_line
 from tasks.models.limits import usable_positions
-from tasks.models.pinned import PinnedModel, first_line, local_files
+
+if TYPE_CHECKING:  # it knows the store, and children that train do without
+    from tasks.models.pinned import PinnedModel
 
 
 def check_base_model(base: PinnedModel, work_dir: Path, objective: str = "mlm") -> None:
@@ -19,6 +23,8 @@ def check_base_model(base: PinnedModel, work_dir: Path, objective: str = "mlm") 
     if base.location is None:
         return
     from transformers import AutoTokenizer
+
+    from tasks.models.pinned import local_files
 
     folder = local_files(base, work_dir, weights=False)
     config = read_config(folder, base.name)

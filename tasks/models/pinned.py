@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tasks.errors import NetworkError, UserError
+from tasks.errors import NetworkError, UserError, first_line
 from tasks.models.limits import usable_positions
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.store.folders import Store
@@ -219,8 +219,3 @@ def _digest(value: Any) -> str:
 def _file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
