@@ -40,3 +40,8 @@ class MissingStoreError(StoreError, UserError):
     """The store, its bucket or its credentials are not there: the user must act."""
 
     exit_code = 2
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of a library says, or its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -22,8 +22,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tasks.errors import NetworkError, UserError
-from tasks.models.limits import _usable_positions
+from tasks.errors import NetworkError, UserError, first_line
+from tasks.models.limits import usable_positions
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.store.folders import Store
 
@@ -110,7 +110,7 @@ def local_files(base: PinnedModel, work_dir: Path, *, weights: bool) -> Path:
     try:
         return Path(snapshot_download(base.location, revision=base.revision, allow_patterns=patterns))
     except NETWORK_FAULTS as error:
-        raise NetworkError(f"the hub does not deliver {base.location}: {_first_line(error)}") from error
+        raise NetworkError(f"the hub does not deliver {base.location}: {first_line(error)}") from error
 
 
 def _in_folder(folder: Path) -> PinnedModel:
@@ -146,7 +146,7 @@ def _in_store(uri: str) -> PinnedModel:
         fingerprint=_digest([f.sha256 for f in manifest.files if WEIGHTS.fullmatch(f.name)]),
         tokenizer_fingerprint=_digest(tokenizer),
         location=uri,
-        max_positions=_usable_positions(config, tokenizer_config),
+        max_positions=usable_positions(config, tokenizer_config),
     )
 
 
@@ -165,7 +165,7 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if not isinstance(cached, str):
             raise NetworkError(
-                f"the hub does not answer and its cache does not hold {name!r} ({_first_line(error)}): "
+                f"the hub does not answer and its cache does not hold {name!r} ({first_line(error)}): "
                 "check the network, or give a local folder with --model.name-or-path"
             ) from error
         sha = Path(cached).parent.name
@@ -174,7 +174,7 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
     except EntryNotFoundError as error:
         raise UserError(f"{name} has no config.json: it is no transformers model") from error
     except NETWORK_FAULTS as error:
-        raise NetworkError(f"the hub does not deliver {name}: {_first_line(error)}") from error
+        raise NetworkError(f"the hub does not deliver {name}: {first_line(error)}") from error
     return PinnedModel(
         name=name,
         fingerprint=_digest([name, sha]),
@@ -209,7 +209,7 @@ def _config(path: Path, name: str) -> dict[str, Any]:
 
 def _positions(config: dict[str, Any], tokenizer_config: Path) -> int:
     known = _config(tokenizer_config, tokenizer_config.parent.name) if tokenizer_config.is_file() else {}
-    return _usable_positions(config, known)
+    return usable_positions(config, known)
 
 
 def _digest(value: Any) -> str:
@@ -219,7 +219,3 @@ def _digest(value: Any) -> str:
 def _file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

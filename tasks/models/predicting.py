@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from tasks.errors import UserError
+from tasks.models.checks import read_config
+from tasks.models.limits import usable_positions
 from tasks.models.weights import load_weights
 
 
@@ -21,14 +23,15 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     places = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if not len(places):
         raise UserError(f"{text!r} has no [MASK]: write one where a word is to be guessed")
-    model, missing = load_weights(AutoModelForMaskedLM, folder, trust_remote_code=False)
+    config = read_config(folder, str(folder))
+    model, missing = load_weights(AutoModelForMaskedLM, folder, config=config, trust_remote_code=False)
     if missing:
         raise UserError(
             f"{folder} lacks weights of the MLM head ({missing[0]}): adapt it with "
             f"`docs-mlm run --model.name-or-path {folder}`, or choose a model that fills masks"
         )
     model.eval()
-    length, most = inputs["input_ids"].shape[1], model.config.max_position_embeddings
+    length, most = inputs["input_ids"].shape[1], usable_positions(config.to_dict())
     if length > most:
         raise UserError(f"the text has {length} tokens, but the model takes {most}: shorten it")
     with torch.inference_mode():
@@ -49,9 +52,9 @@ def follows(folder: Path, first: str, second: str) -> float:
         UserError: the model has no such head, or the texts are longer than its positions.
     """
     import torch
-    from transformers import AutoConfig, AutoTokenizer, BertForNextSentencePrediction
+    from transformers import AutoTokenizer, BertForNextSentencePrediction
 
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    config = read_config(folder, str(folder))
     no_head = UserError(
         "this model has no head that says whether one text follows another: train one with "
         "--train.objective mlm+nsp, or leave --next out"
@@ -60,7 +63,7 @@ def follows(folder: Path, first: str, second: str) -> float:
         raise no_head
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     inputs = tokenizer(first, second, return_tensors="pt")
-    length, most = inputs["input_ids"].shape[1], config.max_position_embeddings
+    length, most = inputs["input_ids"].shape[1], usable_positions(config.to_dict())
     if length > most:
         raise UserError(f"the two texts have {length} tokens, but the model takes {most}: shorten them")
     model, missing = load_weights(BertForNextSentencePrediction, folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from tasks.errors import UserError
+from tasks.errors import UserError, first_line
 
 
 def load_weights(architecture: Any, location: str | Path, **options: Any) -> tuple[Any, list[str]]:
@@ -28,7 +28,7 @@ def load_weights(architecture: Any, location: str | Path, **options: Any) -> tup
             )
     except (OSError, SafetensorError) as error:
         raise UserError(
-            f"{location} has no safetensors weights that load ({str(error).splitlines()[0]}): "
+            f"{location} has no safetensors weights that load ({first_line(error)}): "
             "save the model with save_pretrained; pickled weights are not loaded"
         ) from error
     except RuntimeError as error:

@@ -1,4 +1,7 @@
-"""How the model is trained: the choices."""
+"""How the model is trained: the choices, in five small classes that make one form.
+
+Their order is that of the form and of the command's help.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -7,8 +10,8 @@ from pydantic import Field, model_validator
 from tasks.stage.keys import NotInKey, StageSettings
 
 
-class TrainSettings(StageSettings):
-    """How the model is trained. Names are those of transformers' TrainingArguments where it has them."""
+class StepSettings(StageSettings):
+    """What is minimised, in how many steps of which size."""
 
     objective: Literal["mlm", "mlm+nsp", "mlm+sop"] = Field(
         "mlm",
@@ -41,6 +44,11 @@ class TrainSettings(StageSettings):
     max_grad_norm: float = Field(
         1.0, ge=0, le=1000, title="Gradient clip", description="Largest gradient norm; 0 for no clipping."
     )
+
+
+class MaskSettings(StageSettings):
+    """What is learnt: which tokens are hidden, and what stands in their place."""
+
     mlm_probability: float = Field(
         0.15, gt=0, lt=1, title="Mask rate", description="Share of the tokens that the model must predict."
     )
@@ -81,6 +89,20 @@ class TrainSettings(StageSettings):
         title="Random share",
         description="Of the chosen tokens, share made random.",
     )
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.mask_replace_prob + self.random_replace_prob > 1:
+            raise ValueError(
+                f"mask_replace_prob {self.mask_replace_prob} and random_replace_prob "
+                f"{self.random_replace_prob} add up to more than 1"
+            )
+        return self
+
+
+class CourseSettings(StageSettings):
+    """How a run goes: its chances and precision, and what the held-out loss decides."""
+
     seed: int = Field(
         42, ge=0, le=2**31 - 1, title="Seed", description="Seed of masks, order and new weights."
     )
@@ -122,6 +144,19 @@ class TrainSettings(StageSettings):
         title="Keep the best",
         description="The result is the model of the lowest held-out loss evaluated, not the last one.",
     )
+
+    @model_validator(mode="after")
+    def _evaluates(self) -> Self:
+        if (self.early_stopping_patience or self.load_best_model_at_end) and not self.eval_steps:
+            raise ValueError(
+                "early_stopping_patience and load_best_model_at_end need eval_steps: set it above 0"
+            )
+        return self
+
+
+class MachineSettings(StageSettings):
+    """On which machines, and by how many processes."""
+
     processes: int = Field(
         0,
         ge=0,
@@ -158,6 +193,17 @@ class TrainSettings(StageSettings):
         description="Put a batch's windows end to end in one row without padding, each attending to itself "
         "alone, by a GPU's flash attention; on a CPU it is slower. Only for mlm, without attention dropout.",
     )
+
+    @model_validator(mode="after")
+    def _meet(self) -> Self:
+        if self.nodes > 1 and self.rdzv_endpoint is None:
+            raise ValueError(f"nodes is {self.nodes}: give rdzv_endpoint, the host:port where they meet")
+        return self
+
+
+class KeepingSettings(StageSettings):
+    """What is kept and told of a run on its way, and what it goes on from."""
+
     save_steps: Annotated[int, NotInKey] = Field(
         500, ge=1, title="Checkpoint every (steps)", description="Steps between two checkpoints in the store."
     )
@@ -180,10 +226,13 @@ class TrainSettings(StageSettings):
         [], title="Trackers", description="Where to track the run; each needs its extra installed."
     )
 
+
+# pydantic takes the fields of the last base first.
+class TrainSettings(KeepingSettings, MachineSettings, CourseSettings, MaskSettings, StepSettings):
+    """How the model is trained. Names are those of transformers' TrainingArguments where it has them."""
+
     @model_validator(mode="after")
-    def _meet(self) -> Self:
-        if self.nodes > 1 and self.rdzv_endpoint is None:
-            raise ValueError(f"nodes is {self.nodes}: give rdzv_endpoint, the host:port where they meet")
+    def _keeps_whole_models(self) -> Self:
         if self.parallelism == "fsdp" and self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end needs whole models: use parallelism ddp")
         return self
@@ -198,21 +247,4 @@ class TrainSettings(StageSettings):
             raise ValueError(f"packing needs attention_dropout 0, not {self.attention_dropout}")
         if self.torch_compile:
             raise ValueError("packing and torch_compile exclude each other: turn one of them off")
-        return self
-
-    @model_validator(mode="after")
-    def _evaluates(self) -> Self:
-        if (self.early_stopping_patience or self.load_best_model_at_end) and not self.eval_steps:
-            raise ValueError(
-                "early_stopping_patience and load_best_model_at_end need eval_steps: set it above 0"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> Self:
-        if self.mask_replace_prob + self.random_replace_prob > 1:
-            raise ValueError(
-                f"mask_replace_prob {self.mask_replace_prob} and random_replace_prob "
-                f"{self.random_replace_prob} add up to more than 1"
-            )
         return self

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForPreTraining
+from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertForPreTraining
 from transformers.modeling_utils import PreTrainedModel
-from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from tasks.errors import UserError
+from tasks.models.checks import check_masks, check_pairs, check_sizes, read_config
 from tasks.models.settings import ScratchSettings
 from tasks.models.weights import load_weights
 from tasks.stage.log import stage_logger
@@ -54,10 +54,12 @@ def load_model(
     if location is None:
         config = _scratch_config(scratch or ScratchSettings(), vocab_size, pad_token_id)
     else:
-        config = AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
-    _check(config, str(location), vocab_size, max_seq_length)
+        config = read_config(location, str(location), revision=revision)
+    name = str(location or "a BERT from scratch")
+    check_masks(config, name)
+    check_sizes(config, name, vocab_size=vocab_size, max_seq_length=max_seq_length)
     if pairs:
-        _check_pairs(config, str(location))
+        check_pairs(config, name)
     own = set_dropout(config, attention_dropout=attention_dropout, hidden_dropout=hidden_dropout)
     if location is not None:
         model = _from_checkpoint(
@@ -97,43 +99,6 @@ def _scratch_config(scratch: ScratchSettings, vocab_size: int, pad_token_id: int
             }
         ),
     )
-
-
-def _check(config: object, name: str, vocab_size: int, max_seq_length: int) -> None:
-    kind = getattr(config, "model_type", "?")
-    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
-        raise UserError(
-            f"{name} is of type {kind!r}, which has no MLM head: choose a masked-language model, "
-            "such as google-bert/bert-base-uncased"
-        )
-    embeddings = getattr(config, "vocab_size", vocab_size)
-    if vocab_size > embeddings:
-        raise UserError(
-            f"the tokenizer knows {vocab_size} tokens, but {name} has embeddings for {embeddings}: "
-            "use the tokenizer that the model was trained with"
-        )
-    positions = getattr(config, "max_position_embeddings", max_seq_length)
-    if kind in ("roberta", "xlm-roberta", "camembert"):  # these count positions from the padding id + 1
-        positions -= getattr(config, "pad_token_id", 1) + 1
-    if max_seq_length > positions:
-        raise UserError(
-            f"max_seq_length is {max_seq_length}, but {name} has {positions} positions: "
-            f"choose {positions} or less"
-        )
-
-
-def _check_pairs(config: object, name: str) -> None:
-    kind, types = getattr(config, "model_type", "?"), getattr(config, "type_vocab_size", 0)
-    if kind != "bert":
-        raise UserError(
-            f"{name} is of type {kind!r}, which has no head for pairs of sentences: choose a BERT, such as "
-            "google-bert/bert-base-uncased, or --train.objective mlm"
-        )
-    if types < 2:
-        raise UserError(
-            f"{name} knows {types} type of segment, and pairs have 2: choose a BERT with type_vocab_size 2, "
-            "or --train.objective mlm"
-        )
 
 
 def _from_checkpoint(

@@ -125,27 +125,3 @@ def test_processes_share_one_precision(
     job = TrainJob(data=tmp_path, output=tmp_path, checkpoints=tmp_path, settings=settings, scratch=TINY)
     train_everywhere(job, keeper=None)  # type: ignore[arg-type] - nothing is kept
     assert [job.settings.precision for job in jobs] == [told]
-
-
-def test_children_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each child gets its share of the cores, at least one, unless the user has said how many."""
-    monkeypatch.setattr(launching, "usable_cores", lambda: 8)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert [launching.environment(n)["OMP_NUM_THREADS"] for n in (2, 3, 16)] == ["4", "2", "1"]
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert launching.environment(2)["OMP_NUM_THREADS"] == "5"
-
-
-def test_a_job_survives_json(tmp_path: Path) -> None:
-    """A job read back from JSON is the same job."""
-    for scratch, resume in ((TINY, None), (None, tmp_path / "checkpoint-3")):
-        job = TrainJob(
-            data=tmp_path,
-            output=tmp_path / "o",
-            checkpoints=tmp_path / "c",
-            settings=TrainSettings(seed=7, processes=2),
-            location=None if scratch else "model",
-            scratch=scratch,
-            resume_from=resume,
-        )
-        assert TrainJob.load(job.dump()) == job

@@ -9,11 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.records import TrainedModel
 from tasks.stage.target import Target
 from tasks.store.folders import Store
-from tasks.store.manifest import Manifest
-from tasks.train_model.stage import wait_for_first
 from tasks.training.checkpoints import CheckpointKeeper
 from tasks.training.resuming import find_checkpoint
 
@@ -168,25 +165,3 @@ def test_no_other_uri_is_taken(
     with pytest.raises(UserError, match=r"train\.resume") as told:
         find_checkpoint(target, keeper, uri + "/" * slashes, tmp_path / "local")
     assert repr(uri.rstrip("/"))[1:-1] in str(told.value)
-
-
-def test_other_machines_take_what_the_first_commits(target: Target, tmp_path: Path) -> None:
-    """A machine that is not the first returns the record that the first one has committed."""
-    record = TrainedModel(
-        uri=target.uri,
-        key="k",
-        global_step=3,
-        resumed_from_step=0,
-        tokens_per_second=1.0,
-        loss=2.0,
-        eval_before=None,
-        eval_after=None,
-        device="cpu",
-        history=[],
-        fill_samples=[],
-    )
-    folder = tmp_path / "result"
-    folder.mkdir()
-    (folder / "history.json").write_text("[]")
-    target.store.commit(folder, target.uri, Manifest(stage="training", key="k", record=record.as_json()))
-    assert wait_for_first(target) == record

@@ -1,11 +1,22 @@
 """Signals are noted at first, obeyed at the end, and after that are as they were."""
 
+import multiprocessing
+import os
 import signal
+import subprocess
+import sys
 import threading
+from multiprocessing.connection import Connection
 
 import pytest
 
-from tasks.training.processes.interrupt import STOPS, StopRequest, delayed_stop
+from tasks.training.processes.interrupt import (
+    STOPS,
+    StopRequest,
+    delayed_stop,
+    stand_aside,
+    starting_helpers,
+)
 
 
 def handlers() -> list[object]:
@@ -53,3 +64,45 @@ def test_another_thread_changes_nothing() -> None:
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+FIRST_HELPER = """
+import multiprocessing, signal, time
+from tasks.training.processes.interrupt import STOPS, starting_helpers
+with starting_helpers():
+    helper = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(0,))
+    helper.start()
+    print(signal.pthread_sigmask(signal.SIG_BLOCK, ()) >= set(STOPS))
+helper.join()
+print(signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(STOPS))
+"""
+
+
+def test_the_first_helper_unblocks_nothing() -> None:
+    """Python's resource tracker unblocks both signals when it starts, so it must have started before."""
+    found = subprocess.run(
+        [sys.executable, "-c", FIRST_HELPER], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert found == ["True", "set()"]
+
+
+def tell_signals(answer: Connection) -> None:
+    """In a helper: say which signals are blocked and which group it is in, before and after it moves."""
+    told = []
+    for step in (lambda: None, lambda: stand_aside(0)):
+        step()
+        told.append((signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(STOPS), os.getpgid(0)))
+    answer.send(told)
+
+
+def test_a_helper_hears_nothing_until_it_stands_aside() -> None:
+    """It starts with both signals blocked, and then hears them in a group of its own that nobody signals."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    helper = context.Process(target=tell_signals, args=(theirs,))
+    with starting_helpers():
+        helper.start()
+    (blocked, group), (blocked_later, group_later) = ours.recv()
+    helper.join()
+    assert (blocked, group) == (set(STOPS), os.getpgid(0))
+    assert (blocked_later, group_later) == (set(), helper.pid)
