@@ -1,10 +1,13 @@
 """Keys for a store on S3 are looked for before anything else: see `flows/parameters.py`."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from tasks.store.faults import explain
+
+if TYPE_CHECKING:
+    from botocore.session import Session
 
 MACHINE_SECONDS = 0.5
 """How long each of two questions to a cloud's metadata service may take, instead of botocore's second: it
@@ -19,34 +22,19 @@ def check_store_keys(store: str) -> str:
     """
     if not store.startswith("s3://"):
         return store
-    # Only here, because it takes half a second to import.
-    from botocore.session import Session
-
-    session = Session()
-    session.get_component("credential_provider").remove("iam-role")
     try:
-        if session.get_credentials() is None and not machine_has_role(session):
+        if hasty_session().get_credentials() is None:
             raise NoCredentialsError
     except BotoCoreError as error:
         raise explain(error, store, "reached") from error
     return store
 
 
-def machine_has_role(session: Any) -> bool:
-    """Whether this machine is one of a cloud that tells its role's keys: asked as botocore does, but shorter.
+def hasty_session() -> "Session":
+    """A session of botocore's that waits for a machine's role less long."""
+    # Only here, because it takes half a second to import.
+    from botocore.session import Session
 
-    Args:
-        session: botocore's, which knows where to ask.
-    """
-    from botocore.utils import InstanceMetadataFetcher, resolve_imds_endpoint_mode
-
-    set_to = session.get_config_variable
-    patience = (set_to("metadata_service_timeout"), set_to("metadata_service_num_attempts"))
-    seconds, attempts = (MACHINE_SECONDS, 1) if patience == (1, 1) else patience
-    where = {name: set_to(name) for name in ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")} | {
-        "ec2_metadata_service_endpoint_mode": resolve_imds_endpoint_mode(session)
-    }
-    fetcher = InstanceMetadataFetcher(
-        timeout=seconds, num_attempts=attempts, user_agent=session.user_agent(), config=where
-    )
-    return bool(fetcher.retrieve_iam_role_credentials())
+    setting = "metadata_service_timeout"
+    # As botocore's own, but for the default and for parts of a second.
+    return Session(session_vars={setting: (setting, "AWS_METADATA_SERVICE_TIMEOUT", MACHINE_SECONDS, float)})

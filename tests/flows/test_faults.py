@@ -75,7 +75,7 @@ def test_faults_that_pass_leave_no_trace(fault, proxy, repositories, undisturbed
     """
     monkeypatch.setitem(Store.__init__.__kwdefaults__, "patience", 60.0)
     if fault == "stall":
-        monkeypatch.setattr("tasks.store.s3._STALL", 1)
+        monkeypatch.setattr("tasks.store.s3_client._STALL", 1)
     times = 1 if fault in ("flip", "stall") else 2
     met: Counter[tuple[str, str]] = Counter()
     method = {"truncate": ("GET",), "flip": ("GET",)}.get(fault, ("GET", "PUT"))

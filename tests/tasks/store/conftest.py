@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files in several parts, because the tests are about the parts and not about the bytes."""
-    monkeypatch.setattr("tasks.store.s3.PART", 1 << 20)
+    monkeypatch.setattr("tasks.store.s3_parts.PART", 1 << 20)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from tasks.errors import AwayStoreError, IntegrityError, MissingStoreError, NetworkError, StoreError
-from tasks.store import s3 as s3_module
+from tasks.store import s3_client
 from tasks.store.faults import explain
 from tasks.store.folders import Store
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
@@ -70,7 +70,7 @@ def test_lasting_faults_become_one_clear_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """When nothing gets through for the set time, there is one network error, and nothing exists."""
-    monkeypatch.setattr(s3_module, "_STALL", 1)
+    monkeypatch.setattr(s3_client, "_STALL", 1)
     uri = behind_proxy.uri("corpus", "k1")
     proxy.fault = lambda request: fault if request.method in ("PUT", "POST") else None
     with pytest.raises(NetworkError, match="does not answer"):
@@ -105,7 +105,7 @@ def test_a_stall_ends(
     proxy: FaultProxy, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """A server that takes or sends nothing more is given up after the set time and asked again."""
-    monkeypatch.setattr(s3_module, "_STALL", 1)
+    monkeypatch.setattr(s3_client, "_STALL", 1)
     store = Store(proxy.url(f"stall{part}"), patience=60)
     stalled: list[Request] = []
 
@@ -126,7 +126,7 @@ def test_a_stall_in_the_middle_of_a_large_body_ends(
     proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that stops reading while more is being sent than the line holds is given up too."""
-    monkeypatch.setattr(s3_module, "_STALL", 1)
+    monkeypatch.setattr(s3_client, "_STALL", 1)
     store = Store(proxy.url("middle"), patience=60)
     proxy.fault = lambda request: "stall" if request.number == 1 else None
     store.objects.write("large", bytes(32 << 20))

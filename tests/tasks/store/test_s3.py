@@ -10,7 +10,7 @@ from tasks.errors import NetworkError, StoreError
 from tasks.store.care import sweep
 from tasks.store.folders import Store
 from tasks.store.manifest import stored_files
-from tasks.store.s3 import _request
+from tasks.store.s3_client import request
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
 from tests.tasks.store.conftest import contents, manifest_for
 
@@ -95,7 +95,7 @@ def test_a_store_that_does_not_keep_its_files(
 def test_unfinished_uploads_are_swept(behind_proxy: Store) -> None:
     """The upload of a large file that was killed is found and removed once it is old enough."""
     prefix = behind_proxy.url.removeprefix(f"s3://{BUCKET}/")
-    _request("create_multipart_upload", Bucket=BUCKET, Key=f"{prefix}/corpus/k1/weights.bin")
+    request("create_multipart_upload", Bucket=BUCKET, Key=f"{prefix}/corpus/k1/weights.bin")
     assert sweep(behind_proxy) == []
     (found,) = sweep(behind_proxy, older_than=0)
     assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", "k1", "weights.bin"))

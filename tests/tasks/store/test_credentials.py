@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tasks.errors import UserError
-from tasks.store.credentials import check_store_keys
+from tasks.store.credentials import MACHINE_SECONDS, check_store_keys, hasty_session
 
 KEYS = (
     '{"Code": "Success", "AccessKeyId": "a", "SecretAccessKey": "b", "Token": "c", '
@@ -82,3 +82,11 @@ def test_a_machine_that_does_not_answer_has_none(monkeypatch: pytest.MonkeyPatch
 def test_a_folder_needs_none() -> None:
     """A store on this machine asks for no keys."""
     check_store_keys("/anywhere")
+
+
+def test_a_machine_is_waited_for_as_long_as_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question for a role takes half of botocore's second, unless the user has set how long."""
+    setting = "metadata_service_timeout"
+    assert hasty_session().get_config_variable(setting) == MACHINE_SECONDS < 1
+    monkeypatch.setenv("AWS_METADATA_SERVICE_TIMEOUT", "3")
+    assert hasty_session().get_config_variable(setting) == 3
