@@ -17,13 +17,14 @@ from tasks.train_model.batches.loader import MaskedBatches
 from tasks.train_model.batches.masking import Masker
 from tasks.train_model.batches.order import PairOrder, WindowOrder
 from tasks.train_model.batches.pairs import Kind, Pairs, allows_false
-from tasks.train_model.batches.windows import Windows, read_windows
+from tasks.train_model.batches.windows import Windows
 from tasks.train_model.job import TrainJob, TrainReport
 from tasks.train_model.model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
 from tasks.train_model.model.packing import first_position, prepare_packing
 from tasks.train_model.model.samples import fill, fill_samples, sample_places
+from tasks.train_model.reading import read_windows
 from tasks.train_model.settings import TrainSettings
 from tasks.training import hardware
 from tasks.training.curve import last_tenth
@@ -39,7 +40,7 @@ class _Run:
     model: PreTrainedModel
     tokenizer: Any
     rows: SparseRows
-    plan: WindowOrder
+    order: WindowOrder
     batches: MaskedBatches
     held_out: Windows | None
     held_out_pairs: Pairs | None
@@ -105,7 +106,7 @@ class _Run:
 
 
 def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
-    """Load windows, tokenizer and model, and plan the run."""
+    """Load windows, tokenizer and model, and lay out the run."""
     settings = job.settings
     threads = hardware.set_threads(ranks.local_ranks())
     splits = read_windows(job.data)
@@ -137,9 +138,9 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         "accumulation": settings.gradient_accumulation_steps,
         "ranks": ranks.ranks(),
     }
-    plan = WindowOrder(lengths=windows.lengths, **batch)
+    order = WindowOrder(lengths=windows.lengths, **batch)
     if pairs is not None:
-        plan = PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
+        order = PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
     masker = Masker(
         seed=settings.seed,
         mask_token_id=tokenizer.mask_token_id,
@@ -156,7 +157,7 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         pad_token_id=tokenizer.pad_token_id,
         rate=settings.mlm_probability,
         final_rate=settings.final_mlm_probability or settings.mlm_probability,
-        total_steps=total_steps(plan, settings),
+        total_steps=total_steps(order, settings),
         pairs=pairs,
         packed_from=packed_from(model, rows, precision) if settings.packing else None,
     )
@@ -164,7 +165,7 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
         f"{model.num_parameters():,}",
         batches.total_steps,
-        plan.global_batch,
+        order.global_batch,
         hardware.device_name(),
         precision,
         threads,
@@ -177,7 +178,7 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         model=model,
         tokenizer=tokenizer,
         rows=rows,
-        plan=plan,
+        order=order,
         batches=batches,
         held_out=held_out,
         held_out_pairs=held_out_pairs,
@@ -227,7 +228,7 @@ def make_pairs(
     )
 
 
-def total_steps(plan: WindowOrder, settings: TrainSettings) -> int:
+def total_steps(order: WindowOrder, settings: TrainSettings) -> int:
     """Optimizer steps of the whole run."""
-    steps = math.ceil(settings.num_train_epochs * plan.steps_per_epoch)
+    steps = math.ceil(settings.num_train_epochs * order.steps_per_epoch)
     return min(steps, settings.max_steps) if settings.max_steps > 0 else steps

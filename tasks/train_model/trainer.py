@@ -13,12 +13,13 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArgum
 from transformers.modeling_utils import PreTrainedModel
 from transformers.trainer_callback import PrinterCallback
 
-from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, only
+from tasks.train_model.batches.batch import Batch
+from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, for_trainer
 from tasks.train_model.batches.masking import IGNORED
 from tasks.train_model.batches.order import WindowOrder
 from tasks.train_model.batches.pairs import Pairs
 from tasks.train_model.batches.windows import Windows
-from tasks.train_model.model.evaluation import evaluate, take_places
+from tasks.train_model.model.evaluation import evaluate
 from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
 from tasks.training.hardware import Precision
 from tasks.training.meter import Meter
@@ -37,7 +38,7 @@ class MlmTrainer(Trainer):
         args: TrainingArguments,
         *,
         rows: SparseRows,
-        plan: WindowOrder,
+        order: WindowOrder,
         batches: MaskedBatches,
         held_out: Windows | None,
         held_out_pairs: Pairs | None,
@@ -46,7 +47,7 @@ class MlmTrainer(Trainer):
         callbacks: list[TrainerCallback],
         tokenizer: Any,
     ) -> None:
-        self.rows, self.plan, self.batches = rows, plan, batches
+        self.rows, self.order, self.batches = rows, order, batches
         self.held_out, self.held_out_pairs = held_out, held_out_pairs
         self.meter, self.precision = meter, precision
         super().__init__(
@@ -66,8 +67,8 @@ class MlmTrainer(Trainer):
         workers = self.args.dataloader_num_workers
         return EpochLoader(
             self.batches,
-            batch_sampler=EpochOrder(self.plan, self.args.process_index),
-            collate_fn=only,
+            batch_sampler=EpochOrder(self.order, self.args.process_index),
+            collate_fn=for_trainer,
             num_workers=workers,
             # Spawned, not forked: the store's client, which uploads checkpoints meanwhile, survives no fork.
             multiprocessing_context="spawn" if workers else None,
@@ -88,35 +89,34 @@ class MlmTrainer(Trainer):
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: dict[str, Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The loss of a micro-batch, as its share of the whole optimizer step's."""
-        labels = inputs.pop("labels")
-        places = take_places(inputs)
-        following, pairs_in_step = inputs.pop("next_sentence_label", None), inputs.pop("pairs_in_step", 0)
-        with self.rows.at(places):
-            outputs = model(**inputs)
+        batch = Batch.from_dict(inputs)
+        with self.rows.at(batch.places):
+            outputs = model(**batch.inputs)
         if num_items_in_batch is None:
-            num_items_in_batch = (labels != IGNORED).sum()
+            num_items_in_batch = (batch.labels != IGNORED).sum()
         # Gradients are averaged over processes, but each loss is already a share of the sum.
         several = self.accelerator.num_processes
-        loss = masked_loss(masked_logits(mlm_logits(outputs), places), labels, num_items_in_batch) * several
+        logits = masked_logits(mlm_logits(outputs), batch.places)
+        loss = masked_loss(logits, batch.labels, num_items_in_batch) * several
         self._mlm_loss = loss.detach()
-        if following is not None:
-            loss = loss + pair_loss(outputs.seq_relationship_logits, following, pairs_in_step) * several
+        if batch.pairs is not None:
+            following = outputs.seq_relationship_logits
+            loss = loss + pair_loss(following, batch.pairs.labels, batch.pairs.in_step) * several
         return (loss, outputs) if return_outputs else loss
 
     def training_step(
-        self, model: nn.Module, inputs: dict[str, Tensor], num_items_in_batch: Tensor | int | None = None
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """One micro-batch forward and backward, counted; of two losses the curve shows the MLM head's."""
-        ids, mask = inputs["input_ids"], inputs.get("attention_mask")
-        # Not read here: a GPU would finish all its work first, in every step.
-        real = ids.numel() if mask is None else mask.sum()
+        batch = Batch.from_dict(inputs)
+        real = batch.real
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        self.meter.add(self._mlm_loss, real, ids.numel())
+        self.meter.add(self._mlm_loss, real, batch.computed)
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

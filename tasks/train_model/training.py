@@ -40,7 +40,7 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
         run.model,
         training_arguments(job, run.batches.total_steps, evaluating=run.held_out is not None),
         rows=run.rows,
-        plan=run.plan,
+        order=run.order,
         batches=run.batches,
         held_out=run.held_out,
         held_out_pairs=run.held_out_pairs,

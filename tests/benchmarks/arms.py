@@ -24,7 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from tasks.models.settings import ScratchSettings
 from tasks.train_model import training as engine
-from tasks.train_model.batches import order as batching
+from tasks.train_model.batches import order
 from tasks.train_model.job import TrainJob
 from tasks.train_model.model import heads
 from tasks.train_model.model.loading import load_model
@@ -105,7 +105,7 @@ def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:
     if spec.arm.depth != "last layer":
         heads.SparseRows._deepest = lambda self, model: spec.arm.depth  # type: ignore[method-assign,assignment,return-value]
     if not spec.arm.by_length:
-        batching.POOL = 1
+        order.POOL = 1
     if not spec.arm.frequencies:
         engine.start_from_frequencies = lambda model, counts: False
     settings = TrainSettings(
@@ -133,13 +133,13 @@ def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:
         )
         job.output.mkdir()
         with engine_under(clock):
-            outcome = engine.train(job)
+            report = engine.train(job)
     result = clock.result()
     if spec.arm.packed and result["padding_share"]:
         raise RuntimeError("the model takes no packed rows here")
     # Of the whole run, so brought to the speed after the first steps.
-    ratio = result["tokens_per_second"] / outcome.tokens_per_second
-    return result | {"mfu": outcome.mfu and outcome.mfu * ratio}
+    ratio = result["tokens_per_second"] / report.tokens_per_second
+    return result | {"mfu": report.mfu and report.mfu * ratio}
 
 
 def without_eval(spec: Spec, folder: Path) -> Path:

@@ -18,9 +18,9 @@ from transformers import Trainer, TrainerCallback
 from tasks.train_model import training as engine
 from tasks.train_model.batches.loader import MaskedBatches
 from tasks.train_model.batches.masking import Masker
-from tasks.train_model.batches.windows import read_windows
 from tasks.train_model.model.evaluation import evaluate
 from tasks.train_model.model.heads import SparseRows
+from tasks.train_model.reading import read_windows
 
 POINTS = 4
 """Evaluations in a run, at even shares of its budget; the last at its end."""

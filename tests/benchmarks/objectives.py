@@ -155,14 +155,14 @@ def run(
         )
         job.output.mkdir()
         with engine_under(clock):
-            outcome = train(job)
-    return figures(outcome, clock)
+            report = train(job)
+    return figures(report, clock)
 
 
-def figures(outcome: TrainReport, clock: Clock) -> dict[str, Any]:
+def figures(report: TrainReport, clock: Clock) -> dict[str, Any]:
     """What the table shows of one run."""
     run = clock.result()
-    after = outcome.eval_after or {}
+    after = report.eval_after or {}
     second = [after[f"{kind}_accuracy"] for kind in ("nsp", "sop") if f"{kind}_accuracy" in after]
     return {
         **{name: run[name] for name in ("steps", "seconds", "tokens", "tokens_per_second", "padding_share")},

@@ -1,4 +1,4 @@
-"""A planned order as torch's data loader takes it: every micro-batch made whole, in a worker or not."""
+"""An order of training as torch's data loader takes it: every batch made whole, in a worker or not."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from tasks.train_model.batches.batch import batch_tensors, packed_tensors, pair_tensors
+from tasks.train_model.batches.batch import Batch, packed_batch, padded_batch, pair_batch
 from tasks.train_model.batches.masking import Masker
 from tasks.train_model.batches.order import MicroBatch, WindowOrder
 from tasks.train_model.batches.pairs import Pairs
@@ -17,25 +17,25 @@ from tasks.training.processes.interrupt import starting_helpers
 
 
 class EpochOrder(Sampler[list[MicroBatch]]):
-    """A plan's micro-batches of one rank and epoch, as torch's data loader asks for them."""
+    """One rank's micro-batches of an epoch, as torch's data loader asks for them."""
 
-    def __init__(self, plan: WindowOrder, rank: int = 0) -> None:
-        self.plan, self.rank, self.epoch = plan, rank, 0
+    def __init__(self, order: WindowOrder, rank: int = 0) -> None:
+        self.order, self.rank, self.epoch = order, rank, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Go to an epoch, counted from 0."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[MicroBatch]]:
-        return ([batch] for batch in self.plan.micro_batches(self.epoch, self.rank))
+        return ([batch] for batch in self.order.micro_batches(self.epoch, self.rank))
 
     def __len__(self) -> int:
-        return self.plan.micro_batches_per_epoch
+        return self.order.micro_batches_per_epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaskedBatches(Dataset[dict[str, Any]]):
-    """Makes the tensors of a micro-batch; in a data worker or not, they come out the same."""
+class MaskedBatches(Dataset[Batch]):
+    """Makes the batch of some windows or pairs; in a data worker or not, it comes out the same."""
 
     windows: Windows
     masker: Masker
@@ -49,20 +49,20 @@ class MaskedBatches(Dataset[dict[str, Any]]):
     packed_from: int | None = None
     """Make packed rows, whose windows' positions are counted from here; None for padded batches."""
 
-    def __getitem__(self, batch: MicroBatch) -> dict[str, Any]:
-        places, rate = np.array(batch.windows, np.int64), self.rate_at(batch.step)
+    def __getitem__(self, wanted: MicroBatch) -> Batch:
+        windows, rate = np.array(wanted.windows, np.int64), self.rate_at(wanted.step)
         if self.pairs is not None:
-            rows = self.pairs.rows(places, batch.epoch, self.pad_token_id)
+            rows = self.pairs.rows(windows, wanted.epoch, self.pad_token_id)
             flags = {"begins": rows.begins, "code": rows.code}
-            seen, labels = self.masker(rows.ids, rows.real, places, batch.epoch, rate, **flags)
-            return pair_tensors(seen, labels, rows, batch.in_step)
-        chosen = np.maximum(places, 0)
+            seen, labels = self.masker(rows.ids, rows.real, windows, wanted.epoch, rate, **flags)
+            return pair_batch(seen, labels, rows, wanted.in_step)
+        chosen = np.maximum(windows, 0)
         ids, real = self.windows.padded(chosen, self.pad_token_id)
         flags = {"begins": self.windows.word_begins(chosen), "code": self.windows.code_flags(chosen)}
-        seen, labels = self.masker(ids, real, places, batch.epoch, rate, **flags)
+        seen, labels = self.masker(ids, real, windows, wanted.epoch, rate, **flags)
         if self.packed_from is not None:
-            return packed_tensors(seen, labels, real, self.packed_from)
-        return batch_tensors(seen, labels, real)
+            return packed_batch(seen, labels, real, self.packed_from)
+        return padded_batch(seen, labels, real)
 
     def rate_at(self, step: int) -> float:
         """The mask rate at an optimizer step."""
@@ -70,7 +70,7 @@ class MaskedBatches(Dataset[dict[str, Any]]):
         return self.rate + (self.final_rate - self.rate) * done
 
 
-class EpochLoader(DataLoader[dict[str, Any]]):
+class EpochLoader(DataLoader[Batch]):
     """A data loader whose order follows the epoch, told by transformers' Trainer."""
 
     def __iter__(self) -> Any:
@@ -85,6 +85,6 @@ class EpochLoader(DataLoader[dict[str, Any]]):
             sampler.set_epoch(epoch)
 
 
-def only(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one batch of a list: the data set has made the batch already."""
-    return batches[0]
+def for_trainer(batches: list[Batch]) -> dict[str, Any]:
+    """The one batch of a list, which the data set has made already, as the dict that the Trainer takes."""
+    return batches[0].as_dict()

@@ -2,7 +2,7 @@
 
 The rule. Of a window's n maskable tokens (no special token, no padding), ⌊n·rate + u⌋ are chosen, u uniform
 in [0, 1) of the window: each token with probability `rate`, without the spread of n coin tosses, so every
-window has its share of the loss. Units (tokens, whole words or spans: see `strategies`) are taken in the
+window has its share of the loss. Units (tokens, whole words or spans: see `units`) are taken in the
 order of their draws until the window's budget is spent. Of the chosen tokens `mask_share` become [MASK],
 `random_share` a random token that is not special, and the others stay as they are (Devlin et al., BERT,
 2018: 0.8 and 0.1). A unit in code is maskable only with probability `code_weight`.
@@ -20,7 +20,7 @@ IGNORED = -100
 """The label of a token that is not predicted, as in torch's cross-entropy."""
 
 _WINDOW, _CHOICE, _FATE, _LUCK, _CODE = 1, 2, 3, 4, 5
-"""Streams: independent draws of the same place (`strategies` and `pairs` have others)."""
+"""Streams: independent draws of the same place (`units`, `sentences` and `pairs` have others)."""
 
 
 def choose(priorities: Words, maskable: Flags, budgets: Tokens) -> Flags:
@@ -99,11 +99,20 @@ class Masker:
             luck = uniform(draws(keys, _LUCK, 1))[:, 0]
             chosen = choose_units(first, priorities, maskable, budgets, luck)
         shared = np.take_along_axis(fate, first, axis=1) if self.strategy == "span" else fate
-        kind = (shared >> np.uint64(32)) * 2.0**-32
+        return self._seen(ids, chosen, shared, fate), np.where(chosen, ids, IGNORED)
+
+    def _seen(self, ids: Tokens, chosen: Flags, fate: Words, luck: Words) -> Tokens:
+        """(batch, positions) what stands where: [MASK] or a random token for most of the chosen ones.
+
+        Args:
+            fate: (batch, positions) draws of what becomes of each token.
+            luck: (batch, positions) draws of the random token, by their lower half.
+        """
+        kind = (fate >> np.uint64(32)) * 2.0**-32
         masked = chosen & (kind < self.mask_share)
         swapped = chosen & ~masked & (kind < self.mask_share + self.random_share)
-        seen = np.where(masked, self.mask_token_id, ids)
         ordinary = ordinary_tokens(self.vocab_size, self.special_ids)
-        low = fate & np.uint64(0xFFFFFFFF)
-        seen = np.where(swapped, ordinary[(low * np.uint64(len(ordinary))) >> np.uint64(32)], seen)
-        return seen, np.where(chosen, ids, IGNORED)
+        low = luck & np.uint64(0xFFFFFFFF)
+        swaps = ordinary[(low * np.uint64(len(ordinary))) >> np.uint64(32)]
+        seen: Tokens = np.where(swapped, swaps, np.where(masked, self.mask_token_id, ids))
+        return seen

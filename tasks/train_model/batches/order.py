@@ -93,7 +93,7 @@ class WindowOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairOrder(WindowOrder):
-    """A plan of pairs, which have other lengths in each epoch."""
+    """The order of pairs, which have other lengths in each epoch."""
 
     pairs: Pairs
 

@@ -6,18 +6,19 @@ compared.
 """
 
 import math
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batches.batch import MaskedPlaces, batch_tensors, pair_tensors
+from tasks.train_model.batches.batch import Batch, padded_batch, pair_batch
 from tasks.train_model.batches.masking import IGNORED, Masker
 from tasks.train_model.batches.pairs import Pairs
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.model.heads import SparseRows, masked_logits, mlm_logits
+from tasks.train_model.model.modes import evaluating
 
 EVAL_SEED = 0
 EVAL_RATE = 0.15
@@ -43,31 +44,26 @@ def evaluate(
         masker: of which the special tokens are used; the seed is `EVAL_SEED`.
         pairs: held-out pairs, for the figures of `evaluate_pairs` too.
     """
-    masker = eval_masker(masker)
-    order = np.argsort(windows.lengths, kind="stable")
     losses, hits, code = [], [], []
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for start in range(0, len(order), EVAL_BATCH):
-            places = order[start : start + EVAL_BATCH]
-            ids, real = windows.padded(places, pad_token_id)
-            seen, labels = masker(ids, real, places, epoch=0, rate=EVAL_RATE)
-            logits, targets = predict(model, rows, batch_tensors(seen, labels, real))
+    with evaluating(model), torch.inference_mode():
+        for batch, is_code in eval_batches(windows, eval_masker(masker), pad_token_id):
+            logits, targets = predict(model, rows, batch)
             losses.append(nn.functional.cross_entropy(logits, targets, reduction="none").double().cpu())
-            hits.append((logits.argmax(-1) == targets).cpu())
-            code.append(torch.from_numpy(windows.code_flags(places)[labels != IGNORED]))
-    model.train(training)
-    loss, hit, is_code = torch.cat(losses), torch.cat(hits).double(), torch.cat(code)
-    every = torch.ones_like(is_code)
-    kinds = {"": every, "prose_": ~is_code, "code_": is_code}
+            hits.append((logits.argmax(-1) == targets).double().cpu())
+            code.append(is_code)
     second = {} if pairs is None else evaluate_pairs(model, rows, pairs, pad_token_id)
-    return second | {
-        name: value
-        for prefix, chosen in kinds.items()
-        if chosen.any()
-        for name, value in _figures(prefix, loss[chosen], hit[chosen]).items()
-    }
+    return second | _by_kind(torch.cat(losses), torch.cat(hits), torch.cat(code))
+
+
+def eval_batches(windows: Windows, masker: Masker, pad_token_id: int) -> Iterator[tuple[Batch, Tensor]]:
+    """All windows in batches by length, and which of each batch's masked tokens are code: (masked,)."""
+    order = np.argsort(windows.lengths, kind="stable")
+    for start in range(0, len(order), EVAL_BATCH):
+        chosen = order[start : start + EVAL_BATCH]
+        ids, real = windows.padded(chosen, pad_token_id)
+        seen, labels = masker(ids, real, chosen, epoch=0, rate=EVAL_RATE)
+        is_code = windows.code_flags(chosen)[labels != IGNORED]
+        yield padded_batch(seen, labels, real), torch.from_numpy(is_code)
 
 
 def evaluate_pairs(
@@ -76,21 +72,16 @@ def evaluate_pairs(
     """`nsp_loss`, `nsp_accuracy` and `nsp_pairs` (or `sop_…`) on the pairs of epoch 0, without any mask."""
     order = np.argsort(pairs.table(0).lengths, kind="stable")
     losses, hits = [], []
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
+    with evaluating(model), torch.inference_mode():
         for start in range(0, len(order), EVAL_BATCH):
             found = pairs.rows(order[start : start + EVAL_BATCH], 0, pad_token_id)
-            tensors = pair_tensors(found.ids, np.full_like(found.ids, IGNORED), found, len(found.ids))
-            inputs = to_device(tensors, model.device)
-            places = take_places(inputs)
-            labels = inputs.pop("next_sentence_label")
-            del inputs["labels"], inputs["pairs_in_step"]
-            with rows.at(places):
-                logits = model(**inputs).seq_relationship_logits.float()
+            unmasked = np.full_like(found.ids, IGNORED)
+            batch = pair_batch(found.ids, unmasked, found, len(found.ids)).to(model.device)
+            with rows.at(batch.places):
+                logits = model(**batch.inputs).seq_relationship_logits.float()
+            labels = torch.from_numpy(found.labels).to(model.device)
             losses.append(nn.functional.cross_entropy(logits, labels, reduction="none").double().cpu())
             hits.append((logits.argmax(-1) == labels).double().cpu())
-    model.train(training)
     figures = {"loss": float(torch.cat(losses).mean()), "accuracy": float(torch.cat(hits).mean())}
     return {f"{pairs.kind}_{name}": value for name, value in (figures | {"pairs": len(order)}).items()}
 
@@ -105,42 +96,27 @@ def eval_masker(masker: Masker) -> Masker:
     )
 
 
-def predict(
-    model: PreTrainedModel, rows: SparseRows, tensors: dict[str, Any]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The fp32 logits (masked, vocabulary) of a batch of `batch_tensors`, and its labels (masked,)."""
-    inputs = to_device(tensors, model.device)
-    labels = inputs.pop("labels")
-    masked = int((labels != IGNORED).sum())
-    places = take_places(inputs)
-    with rows.at(places):
-        logits = mlm_logits(model(**inputs))
-    return masked_logits(logits, places)[:masked].float(), labels[:masked]
+def predict(model: PreTrainedModel, rows: SparseRows, batch: Batch) -> tuple[Tensor, Tensor]:
+    """The fp32 logits (masked, vocabulary) of a batch, and its labels (masked,), without the fillers."""
+    masked = int((batch.labels != IGNORED).sum())
+    batch = batch.to(model.device)
+    with rows.at(batch.places):
+        logits = mlm_logits(model(**batch.inputs))
+    return masked_logits(logits, batch.places)[:masked].float(), batch.labels[:masked]
 
 
-def to_device(tensors: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """A batch on the model's device; plain numbers stay."""
+def _by_kind(loss: Tensor, hits: Tensor, is_code: Tensor) -> dict[str, float]:
+    """The figures of all masked tokens, and of those of prose and code, each kind's name before them."""
+    kinds = {"": torch.ones_like(is_code), "prose_": ~is_code, "code_": is_code}
     return {
-        name: tensor.to(device) if isinstance(tensor, torch.Tensor) else tensor
-        for name, tensor in tensors.items()
+        name: value
+        for prefix, chosen in kinds.items()
+        if chosen.any()
+        for name, value in _figures(prefix, loss[chosen], hits[chosen]).items()
     }
 
 
-def take_places(inputs: dict[str, Any]) -> MaskedPlaces:
-    """Move what tells where the masked tokens are out of a batch's tensors: the model does not take it."""
-    queries = inputs.pop("queries")
-    pairs = len(queries) if "next_sentence_label" in inputs else 0
-    return MaskedPlaces(
-        rows=inputs.pop("rows"),
-        queries=queries,
-        query_rows=inputs.pop("query_rows"),
-        pairs=pairs,
-        query_ends=inputs.pop("query_ends", None),
-        most_queries=inputs.pop("most_queries", 0),
-    )
-
-
-def _figures(prefix: str, loss: torch.Tensor, hits: torch.Tensor) -> dict[str, float]:
+def _figures(prefix: str, loss: Tensor, hits: Tensor) -> dict[str, float]:
     mean = float(loss.mean())
     return {
         f"{prefix}loss": mean,

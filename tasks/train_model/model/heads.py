@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
-from transformers.models.bert.modeling_bert import eager_attention_forward
+from transformers.modeling_utils import PreTrainedModel
 
 from tasks.train_model.batches.batch import MaskedPlaces
 from tasks.train_model.batches.masking import IGNORED
+from tasks.train_model.model.attention import forward_rows, last_layer
+from tasks.train_model.model.modes import evaluating
 
 TOLERANCE = 1e-3
 """Largest difference of a logit from the dense way's that is put down to rounding, in fp32."""
@@ -32,7 +33,7 @@ class SparseRows:
     def __init__(self, model: PreTrainedModel) -> None:
         self.depth: Depth = "none"
         self._places: MaskedPlaces | None = None
-        self._layer: Any = _last_layer(model)
+        self._layer: Any = last_layer(model)
         self._pooler: Any = getattr(model.base_model, "pooler", None)
         model.base_model.register_forward_hook(self._gather)
         if self._layer is not None:
@@ -71,31 +72,7 @@ class SparseRows:
         """The last layer: (batch, positions, width) to (1, masked, width)."""
         if self._places is None or self.depth != "last layer":
             return self._dense_forward(hidden, attention_mask, *args, **kwargs)
-        layer, at = self._layer, self._places
-        attention = layer.attention.self
-        asking = hidden.gather(1, at.queries[..., None].expand(-1, -1, hidden.shape[-1]))
-
-        def heads(projected: Tensor) -> Tensor:  # to (batch, heads, positions, head width)
-            split = projected.view(*projected.shape[:-1], -1, attention.attention_head_size)
-            return split.transpose(1, 2)
-
-        attend = ALL_ATTENTION_FUNCTIONS.get_interface(
-            attention.config._attn_implementation, eager_attention_forward
-        )
-        context, _ = attend(
-            attention,
-            heads(attention.query(asking)),
-            heads(attention.key(hidden)),
-            heads(attention.value(hidden)),
-            # Padding is hidden from every query alike, so one row of the mask serves them all.
-            None if attention_mask is None else attention_mask[:, :, :1, :],
-            dropout=attention.dropout.p if attention.training else 0.0,
-            scaling=attention.scaling,
-            **at.ends(kwargs),
-        )
-        context = context.flatten(2).flatten(0, 1).index_select(0, at.query_rows)
-        attended = layer.attention.output(context, hidden.flatten(0, 1).index_select(0, at.rows))
-        return layer.output(layer.intermediate(attended), attended)[None]
+        return forward_rows(self._layer, hidden, attention_mask, self._places, kwargs)
 
     def _deepest(self, model: PreTrainedModel) -> Depth:
         """The deepest way whose logits equal the dense ones on a small batch."""
@@ -107,33 +84,15 @@ class SparseRows:
             queries=torch.tensor([[1, 4, 7], [2, 0, 0]], device=model.device),
             query_rows=torch.tensor([0, 1, 2, 3], device=model.device),
         )
-        training = model.training
-        model.eval()
-        try:
-            with torch.no_grad():
-                dense = mlm_logits(model(input_ids=ids, attention_mask=mask)).flatten(0, 1)[places.rows]
-                depths: list[Depth] = ["last layer", "head"] if self._layer is not None else ["head"]
-                for self.depth in depths:
-                    with self.at(places):
-                        sparse = mlm_logits(model(input_ids=ids, attention_mask=mask))
-                    if sparse.shape == (1, *dense.shape) and (sparse[0] - dense).abs().max() < TOLERANCE:
-                        return self.depth
-        finally:
-            model.train(training)
+        with evaluating(model), torch.no_grad():
+            dense = mlm_logits(model(input_ids=ids, attention_mask=mask)).flatten(0, 1)[places.rows]
+            depths: list[Depth] = ["last layer", "head"] if self._layer is not None else ["head"]
+            for self.depth in depths:
+                with self.at(places):
+                    sparse = mlm_logits(model(input_ids=ids, attention_mask=mask))
+                if sparse.shape == (1, *dense.shape) and (sparse[0] - dense).abs().max() < TOLERANCE:
+                    return self.depth
         return "none"
-
-
-def _last_layer(model: PreTrainedModel) -> Any | None:
-    """The last layer, if it is built as BERT's (so are RoBERTa's, ELECTRA's, CamemBERT's), or None."""
-    layers = getattr(getattr(model.base_model, "encoder", None), "layer", None)
-    if not isinstance(layers, nn.ModuleList) or getattr(model.config, "is_decoder", False):
-        return None
-    layer: Any = layers[-1]
-    parts = [f"attention.self.{name}" for name in ("query", "key", "value")]
-    parts += ["attention.output", "intermediate.dense", "output.dense", "output.LayerNorm"]
-    names = {name for name, _ in layer.named_modules()}
-    attention = getattr(getattr(layer, "attention", None), "self", None)
-    return layer if names.issuperset(parts) and hasattr(attention, "scaling") else None
 
 
 def mlm_logits(output: Any) -> Tensor:

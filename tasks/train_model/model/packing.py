@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS, PreTrainedModel
+from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batches.batch import batch_tensors, packed_tensors
+from tasks.train_model.batches.batch import packed_batch, padded_batch
 from tasks.train_model.batches.masking import IGNORED
+from tasks.train_model.model.attention import attention_name, use_attention
 from tasks.train_model.model.evaluation import predict
 from tasks.train_model.model.heads import TOLERANCE, SparseRows
+from tasks.train_model.model.modes import evaluating
 from tasks.training.hardware import Precision
 from tasks.training.processes import ranks
 
@@ -104,12 +105,10 @@ def prepare_packing(model: PreTrainedModel, rows: SparseRows, precision: Precisi
             return "flash attention needs bf16 and a GPU of compute capability 8.0 or newer"
         if (problem := try_kernel(model, gpu)) is not None:
             return f"torch {torch.__version__} has no kernel for this model's heads: {problem}"
-    before = model.config._attn_implementation
+    before = attention_name(model.config)
     if before != "sdpa" or rows.depth == "none":
         return f"{type(model).__name__} has no attention that can be told where windows end"
-    ALL_ATTENTION_FUNCTIONS.register(ATTENTION, packed_attention)
-    ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, sdpa_mask)
-    model.set_attn_implementation(ATTENTION)
+    use_attention(model, ATTENTION, packed_attention)
     if _alike(model, rows):
         return None
     model.set_attn_implementation(before)
@@ -145,14 +144,10 @@ def _alike(model: PreTrainedModel, rows: SparseRows) -> bool:
     seen = np.resize(tokens, (2, 12))
     real = np.arange(12)[None] < np.array([[12], [9]])
     labels = np.where((seen % 3 == 0) & real, seen, IGNORED)
-    training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
-            batched, _ = predict(model, rows, batch_tensors(seen, labels, real))
-            packed, _ = predict(model, rows, packed_tensors(seen, labels, real, first_position(model)))
+        with evaluating(model), torch.no_grad():
+            batched, _ = predict(model, rows, padded_batch(seen, labels, real))
+            packed, _ = predict(model, rows, packed_batch(seen, labels, real, first_position(model)))
     except (TypeError, NotImplementedError):  # it takes no positions, or has another attention
         return False
-    finally:
-        model.train(training)
     return packed.shape == batched.shape and bool((packed - batched).abs().max() < TOLERANCE)

@@ -10,6 +10,7 @@ from transformers.modeling_utils import PreTrainedModel
 
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.model.heads import mlm_logits
+from tasks.train_model.model.modes import evaluating
 
 SAMPLES = 3
 AROUND = 12
@@ -39,15 +40,12 @@ def fill(
 ) -> list[list[str]]:
     """The three best tokens for each masked place, the best first."""
     best = []
-    training = model.training
-    model.eval()
-    with torch.inference_mode():
+    with evaluating(model), torch.inference_mode():
         for window, position in places:
             ids = torch.from_numpy(_ids(windows, window).astype(np.int64))[None].to(model.device)
             ids[0, position] = tokenizer.mask_token_id
             top = mlm_logits(model(input_ids=ids))[0, position].topk(3).indices.tolist()
             best.append([tokenizer.decode([token]).strip() for token in top])
-    model.train(training)
     return best
 
 

@@ -8,6 +8,7 @@ from datasets import Dataset, DatasetDict
 from transformers import BertTokenizer
 
 from tasks.models.settings import ScratchSettings
+from tasks.stage.log import stage_logger
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = [f"word{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(120)]
@@ -45,3 +46,9 @@ def tokenized(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = {token: number for number, token in enumerate([*SPECIAL, *WORDS])}
     BertTokenizer(vocab=vocabulary, model_max_length=64).save_pretrained(folder / "tokenizer")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def log_is_set_up() -> None:
+    """Let Prefect, where it is imported, set up the log before a test listens: it takes listeners away."""
+    stage_logger()

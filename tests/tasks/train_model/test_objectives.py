@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +22,20 @@ from transformers import (
 )
 
 from tasks.errors import UserError
-from tasks.train_model.batches.batch import pair_tensors
-from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, only
-from tasks.train_model.batches.masking import IGNORED, Masker
+from tasks.train_model.batches.masking import IGNORED
 from tasks.train_model.batches.order import FILLER, MicroBatch, PairOrder
-from tasks.train_model.batches.pairs import Pairs
-from tasks.train_model.batches.windows import read_windows
-from tasks.train_model.model.evaluation import evaluate_pairs, take_places
+from tasks.train_model.model.evaluation import evaluate_pairs
 from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
 from tasks.train_model.model.loading import keep_pair_head, load_model
 from tasks.train_model.settings import TrainSettings
 from tasks.train_model.training import TrainJob, train
+from tests.tasks.train_model.batches.test_loader import masked_batches, nsp_pairs
 from tests.tasks.train_model.conftest import TINY
 from tests.tasks.train_model.test_everywhere import GLOBAL, SPLIT, launch
 from tests.tasks.train_model.test_training import interrupt_at, run, same
 
 FIT: dict[str, Any] = {"vocab_size": 125, "pad_token_id": 0, "max_seq_length": 40, "seed": 1}
 PAIRS: dict[str, Any] = {"objective": "mlm+nsp", "masking": "whole_word", "final_mlm_probability": 0.05}
-
-
-def make_pairs(folder: Path, split: str = "train") -> Pairs:
-    """The NSP pairs of a split."""
-    documents = read_windows(folder)[split].documents()
-    return Pairs(documents, "nsp", max_seq_length=40, short_share=0.1, seed=5, frame=(2, 3))
-
-
-def make_batches(folder: Path) -> MaskedBatches:
-    """Masked pairs of the training split."""
-    return MaskedBatches(
-        windows=read_windows(folder)["train"],
-        masker=Masker(seed=1, mask_token_id=4, special_ids=(0, 1, 2, 3, 4), vocab_size=125),
-        pad_token_id=0,
-        rate=0.2,
-        final_rate=0.2,
-        total_steps=10,
-        pairs=make_pairs(folder),
-    )
 
 
 def tiny(**changes: Any) -> BertForPreTraining:
@@ -72,8 +49,8 @@ def tiny(**changes: Any) -> BertForPreTraining:
 @pytest.mark.parametrize("depth", ["last layer", "head", "none"])
 def test_both_losses_and_gradients_are_the_dense_ones(tokenized: Path, depth: Any) -> None:
     """Sparse or not, loss and gradients are those of BertForPreTraining with both labels given."""
-    batches = make_batches(tokenized)
-    tensors = batches[MicroBatch(0, 0, (3, 0, 9, 17), 4)]
+    batches = masked_batches(tokenized, rate=0.2, final_rate=0.2, pairs=nsp_pairs(tokenized))
+    batch = batches[MicroBatch(0, 0, (3, 0, 9, 17), 4)]
     rows = batches.pairs.rows(np.array([3, 0, 9, 17]), 0, 0) if batches.pairs else None
     assert rows is not None
     seen, labels = batches.masker(
@@ -90,15 +67,13 @@ def test_both_losses_and_gradients_are_the_dense_ones(tokenized: Path, depth: An
     sparse = SparseRows(model)
     assert sparse.depth == "last layer"
     sparse.depth = depth
-    masked = tensors.pop("labels")
-    places = take_places(tensors)
-    following, in_step = tensors.pop("next_sentence_label"), tensors.pop("pairs_in_step")
-    assert int(in_step) == 4
-    with sparse.at(places):
-        output = model(**tensors)
-    count = int((masked != IGNORED).sum())
-    loss = masked_loss(masked_logits(mlm_logits(output), places), masked, count)
-    loss = loss + pair_loss(output.seq_relationship_logits, following, in_step)
+    assert batch.pairs is not None
+    assert batch.pairs.in_step == 4
+    with sparse.at(batch.places):
+        output = model(**batch.inputs)
+    count = int((batch.labels != IGNORED).sum())
+    loss = masked_loss(masked_logits(mlm_logits(output), batch.places), batch.labels, count)
+    loss = loss + pair_loss(output.seq_relationship_logits, batch.pairs.labels, batch.pairs.in_step)
     torch.testing.assert_close(loss, expected, rtol=1e-5, atol=1e-6)
     expected.backward()
     loss.backward()
@@ -107,24 +82,21 @@ def test_both_losses_and_gradients_are_the_dense_ones(tokenized: Path, depth: An
         torch.testing.assert_close(gradients[name].grad, parameter.grad, rtol=1e-3, atol=1e-6, msg=name)
 
 
-def test_losses_are_shares_of_the_step(tokenized: Path) -> None:
+def test_losses_are_shares_of_the_step() -> None:
     """The parts of a step, one of them a filler without pairs, add up to the loss of the whole."""
     logits, labels = torch.randn(7, 2), torch.tensor([0, 1, 1, 0, 1, 0, 0])
     whole = pair_loss(logits, labels, 7)
     filler = pair_loss(torch.randn(1, 2), torch.tensor([IGNORED]), 7)
     parts = pair_loss(logits[:2], labels[:2], 7) + pair_loss(logits[2:], labels[2:], torch.tensor(7)) + filler
     torch.testing.assert_close(whole, parts)
-    assert make_batches(tokenized)[MicroBatch(0, 0, (FILLER,), 7)]["next_sentence_label"].tolist() == [
-        IGNORED
-    ]
 
 
 @pytest.mark.parametrize("split", [(1, 1, 12), (3, 2, 2), (2, 1, 6)])
 def test_pairs_are_the_same_for_any_split_of_the_work(tokenized: Path, split: tuple[int, int, int]) -> None:
     """However many processes and accumulation steps, a step has the same pairs, each once an epoch."""
-    pairs = make_pairs(tokenized)
+    pairs = nsp_pairs(tokenized)
     ranks, accumulation, size = split
-    plan = PairOrder(
+    order = PairOrder(
         lengths=pairs.table(0).lengths,
         pairs=pairs,
         seed=5,
@@ -135,29 +107,14 @@ def test_pairs_are_the_same_for_any_split_of_the_work(tokenized: Path, split: tu
     whole = PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, seed=5, batch_size=12)
     steps: dict[int, list[int]] = {}
     for rank in range(ranks):
-        for batch in plan.micro_batches(1, rank):
+        for batch in order.micro_batches(1, rank):
             steps.setdefault(batch.step, []).extend(p for p in batch.windows if p != FILLER)
             assert batch.in_step == len(
-                list(whole.micro_batches(1, 0))[batch.step - plan.steps_per_epoch].windows
+                list(whole.micro_batches(1, 0))[batch.step - order.steps_per_epoch].windows
             )
     expected = {batch.step: sorted(batch.windows) for batch in whole.micro_batches(1, 0)}
     assert {step: sorted(found) for step, found in steps.items()} == expected
     assert sorted(pair for found in steps.values() for pair in found) == list(range(len(pairs)))
-
-
-def test_workers_change_no_pair(tokenized: Path) -> None:
-    """A data worker gives the same tensors in the same order as none, in a later epoch too."""
-    batches = make_batches(tokenized)
-    assert batches.pairs is not None
-    plan = PairOrder(lengths=batches.pairs.table(0).lengths, pairs=batches.pairs, seed=3, batch_size=8)
-    order = EpochOrder(plan)
-    order.set_epoch(2)
-    here = list(EpochLoader(batches, batch_sampler=order, collate_fn=only))
-    options: dict[str, Any] = {"num_workers": 1, "multiprocessing_context": "spawn"}
-    there = list(EpochLoader(batches, batch_sampler=order, collate_fn=only, **options))
-    assert len(here) == len(there) > 4
-    for one, other in zip(here, there, strict=True):
-        assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("stops", [(6,), (3, 14)])
@@ -182,7 +139,7 @@ def test_accumulation_changes_no_loss(tokenized: Path, tmp_path: Path) -> None:
     whole, _ = run(tokenized, tmp_path / "whole", **changes)
     split = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 4}
     parts, _ = run(tokenized, tmp_path / "parts", **changes, **split)
-    losses = [[point["loss"] for point in outcome.history] for outcome in (whole, parts)]
+    losses = [[point["loss"] for point in one.history] for one in (whole, parts)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert parts.eval_after == pytest.approx(whole.eval_after, rel=1e-3)
 
@@ -202,7 +159,7 @@ def test_two_processes_are_one_run(tokenized: Path, tmp_path: Path, parallelism:
 @pytest.mark.parametrize("kind", ["nsp", "sop"])
 def test_a_model_of_two_heads_loads_in_four_ways(tokenized: Path, tmp_path: Path, kind: str) -> None:
     """What is written loads as each of its parts with nothing missing, and tells its held-out accuracy."""
-    outcome, weights = run(tokenized, tmp_path, objective=f"mlm+{kind}", max_steps=3)
+    report, weights = run(tokenized, tmp_path, objective=f"mlm+{kind}", max_steps=3)
     folder = tmp_path / "out" / "model"
     for architecture in (BertForPreTraining, BertForMaskedLM, BertForNextSentencePrediction, AutoModel):
         model, info = architecture.from_pretrained(folder, output_loading_info=True)
@@ -213,7 +170,7 @@ def test_a_model_of_two_heads_loads_in_four_ways(tokenized: Path, tmp_path: Path
         shared = {name: prefix + name for name in found if prefix + name in weights}
         assert len(shared) > 30
         assert all(torch.equal(found[name], weights[saved]) for name, saved in shared.items())
-    for figures in (outcome.eval_before, outcome.eval_after):
+    for figures in (report.eval_before, report.eval_after):
         assert figures is not None
         assert 0 <= figures[f"{kind}_accuracy"] <= 1
         assert figures[f"{kind}_pairs"] > 5
@@ -240,7 +197,7 @@ def ordered(folder: Path, tokenized: Path) -> Path:
 
 def test_the_second_head_learns(tokenized: Path, tmp_path: Path) -> None:
     """Trained together, both heads learn: the loss falls, and held-out pairs are told in the right order."""
-    outcome, _ = run(
+    report, _ = run(
         ordered(tmp_path, tokenized),
         tmp_path,
         objective="mlm+sop",
@@ -249,15 +206,15 @@ def test_the_second_head_learns(tokenized: Path, tmp_path: Path) -> None:
         save_steps=10_000,
         hidden_dropout=0.0,
     )
-    assert outcome.eval_after is not None
-    assert outcome.eval_before is not None
-    assert outcome.eval_after["loss"] < outcome.eval_before["loss"]
-    assert outcome.eval_after["sop_accuracy"] > 0.9
+    assert report.eval_after is not None
+    assert report.eval_before is not None
+    assert report.eval_after["loss"] < report.eval_before["loss"]
+    assert report.eval_after["sop_accuracy"] > 0.9
 
 
 def test_held_out_pairs_are_measured_one_by_one(tokenized: Path) -> None:
     """In batches with a sparse last layer, the figures are those of single pairs with a dense model."""
-    model, pairs = tiny(), make_pairs(tokenized, "eval")
+    model, pairs = tiny(), nsp_pairs(tokenized, "eval")
     found = evaluate_pairs(model, SparseRows(model), pairs, 0)
     dense, losses, hits = tiny().eval(), [], []
     for pair in range(len(pairs)):
@@ -323,40 +280,3 @@ def test_other_models_have_no_such_head(tmp_path: Path) -> None:
     tiny(type_vocab_size=1).save_pretrained(tmp_path / "one")
     with pytest.raises(UserError, match=r"knows 1 type of segment"):
         load_model(tmp_path / "one", **FIT, pairs=True)
-
-
-def test_a_batch_is_masked_by_the_words_and_code_of_its_windows(tokenized: Path) -> None:
-    """With whole words and no masks in code, a window's pieces go together and its code stays."""
-    windows = read_windows(tokenized)["train"]
-    # Words of three tokens, from each window's first on.
-    places = np.arange(len(windows.ids)) - np.repeat(windows.offsets[:-1], windows.lengths)
-    words = replace(windows, levels=(places % 3 == 1).astype(np.uint8))
-    base = make_batches(tokenized)
-    masker = replace(base.masker, strategy="whole_word", code_weight=0.0)
-    batches = replace(base, windows=words, pairs=None, masker=masker, rate=0.4, final_rate=0.4)
-    tensors = batches[MicroBatch(0, 0, (0, 1, 2))]
-    real = tensors["labels"] != IGNORED
-    width = tensors["input_ids"].shape[1]
-    window, place = tensors["rows"][real] // width, tensors["rows"][real] % width
-    assert set(window.tolist()) == {1, 2}, "window 0 is code"
-    for row in (1, 2):
-        chosen = set(place[window == row].tolist())
-        text = range(1, int(windows.lengths[row]) - 1)
-        groups = {(p - 1) // 3 for p in chosen}
-        assert chosen == {p for p in text if (p - 1) // 3 in groups}
-
-
-def test_places_of_pairs_point_at_masked_tokens_and_first_ones(tokenized: Path) -> None:
-    """Rows and queries lead to the masked tokens first and then to each pair's [CLS]."""
-    found = make_pairs(tokenized).rows(np.array([1, 2, 3]), 0, 0)
-    labels = np.full(found.ids.shape, IGNORED)
-    labels[0, [2, 5]] = labels[2, [1, 3, 4]] = 7
-    tensors = pair_tensors(found.ids, labels, found, 3)
-    flat, ids = tensors["input_ids"].flatten(), found.ids
-    # Between them may be fillers, which have no label.
-    ends = torch.tensor([0, 1, 2, 3, 4, -3, -2, -1])
-    assert (tensors["labels"][5:] == IGNORED).all()
-    expected = [ids[0, 2], ids[0, 5], ids[2, 1], ids[2, 3], ids[2, 4], 2, 2, 2]
-    assert flat[tensors["rows"][ends]].tolist() == expected
-    gathered = tensors["input_ids"].gather(1, tensors["queries"]).flatten()
-    assert gathered[tensors["query_rows"][ends]].tolist() == expected

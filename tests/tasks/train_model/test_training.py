@@ -56,10 +56,10 @@ def run(
     )
     job.output.mkdir(parents=True, exist_ok=True)
     try:
-        outcome = train(job, keeper=keeper, on_progress=on_progress)
+        report = train(job, keeper=keeper, on_progress=on_progress)
     finally:
         keeper.close()
-    return outcome, load_file(folder / "out" / "model" / "model.safetensors")
+    return report, load_file(folder / "out" / "model" / "model.safetensors")
 
 
 def interrupt_at(step: int) -> Listener:
@@ -93,15 +93,15 @@ def uninterrupted(tokenized: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_a_run_learns_and_its_model_loads(tokenized: Path, tmp_path: Path) -> None:
     """A longer run learns, and what it writes loads with plain transformers, its dropout rates intact."""
-    outcome, weights = run(tokenized, tmp_path, num_train_epochs=40, learning_rate=1e-2, save_steps=1000)
-    assert outcome.eval_before is not None
-    assert outcome.eval_after is not None
-    assert outcome.eval_after["loss"] < outcome.eval_before["loss"] - 1.5
-    assert outcome.global_step == 280
-    assert outcome.tokens_per_second > 0
-    assert 0 < outcome.padding_share < 0.2
-    assert outcome.history[-1]["step"] == 280
-    assert len(outcome.fill_samples) == 3
+    report, weights = run(tokenized, tmp_path, num_train_epochs=40, learning_rate=1e-2, save_steps=1000)
+    assert report.eval_before is not None
+    assert report.eval_after is not None
+    assert report.eval_after["loss"] < report.eval_before["loss"] - 1.5
+    assert report.global_step == 280
+    assert report.tokens_per_second > 0
+    assert 0 < report.padding_share < 0.2
+    assert report.history[-1]["step"] == 280
+    assert len(report.fill_samples) == 3
     model = AutoModelForMaskedLM.from_pretrained(tmp_path / "out" / "model")
     assert model.config.attention_probs_dropout_prob == 0.1
     assert same({k: v for k, v in model.state_dict().items() if k in weights}, weights)
@@ -205,7 +205,7 @@ def test_accumulation_changes_nothing(tokenized: Path, uninterrupted: Any, split
     parts, again = uninterrupted(
         per_device_train_batch_size=size, gradient_accumulation_steps=accumulation, **changes
     )
-    losses = [[point["loss"] for point in outcome.history] for outcome in (whole, parts)]
+    losses = [[point["loss"] for point in one.history] for one in (whole, parts)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     for name, weight in weights.items():
         torch.testing.assert_close(again[name], weight, rtol=1e-2, atol=1e-4)

@@ -1,1 +1,1 @@
-"""Tests."""
+"""Tests of what a training step sees."""

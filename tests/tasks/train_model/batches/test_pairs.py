@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tasks.train_model.batches.masking import IGNORED
 from tasks.train_model.batches.pairs import FALSE, FOLLOWS, FRAME, Kind, Pairs, PairTable
 from tasks.train_model.batches.sentences import Documents, cut_chunks
-from tasks.train_model.batches.windows import read_windows
+from tasks.train_model.reading import read_windows
 
 
 def make_documents(lengths: list[int], seed: int = 0) -> Documents:

@@ -1,1 +1,1 @@
-"""Tests."""
+"""Tests of what is trained, and how it is measured."""

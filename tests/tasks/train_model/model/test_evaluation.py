@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from tasks.train_model.batches.masking import IGNORED, Masker
-from tasks.train_model.batches.windows import Windows, read_windows
+from tasks.train_model.batches.windows import Windows
 from tasks.train_model.model import evaluation
 from tasks.train_model.model.evaluation import EVAL_RATE, eval_masker, evaluate
 from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
+from tasks.train_model.reading import read_windows
 from tests.tasks.train_model.conftest import TINY
 
 

@@ -1,7 +1,5 @@
 """The sparse way computes what the dense one does, for every family of models."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -22,9 +20,8 @@ from transformers import (
 )
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batches.batch import batch_tensors
+from tasks.train_model.batches.batch import padded_batch
 from tasks.train_model.batches.masking import IGNORED, Masker
-from tasks.train_model.model.evaluation import take_places
 from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss
 
 SIZES = {
@@ -90,13 +87,12 @@ def dense_loss(model: PreTrainedModel) -> torch.Tensor:
 
 def sparse_loss(model: PreTrainedModel, rows: SparseRows) -> torch.Tensor:
     """The same by the engine's way."""
-    tensors = batch_tensors(*masked_batch())
-    labels, places = tensors.pop("labels"), take_places(tensors)
-    with rows.at(places):
-        logits = model(**tensors).logits
+    batch = padded_batch(*masked_batch())
+    with rows.at(batch.places):
+        logits = model(**batch.inputs).logits
     if rows.depth != "none":
-        assert logits.shape == (1, len(labels), 200)
-    return masked_loss(masked_logits(logits, places), labels, (labels != IGNORED).sum())
+        assert logits.shape == (1, len(batch.labels), 200)
+    return masked_loss(masked_logits(logits, batch.places), batch.labels, (batch.labels != IGNORED).sum())
 
 
 @pytest.mark.parametrize(
@@ -162,16 +158,15 @@ def test_a_batch_without_masks_has_zero_loss_and_gradients() -> None:
     model = make("bert")
     rows = SparseRows(model)
     seen = np.arange(5, 17)[None]
-    tensors = batch_tensors(seen, np.full_like(seen, IGNORED), np.ones_like(seen, bool))
-    labels, places = tensors.pop("labels"), take_places(tensors)
-    with rows.at(places):
-        loss = masked_loss(masked_logits(model(**tensors).logits, places), labels, 0)
+    batch = padded_batch(seen, np.full_like(seen, IGNORED), np.ones_like(seen, bool))
+    with rows.at(batch.places):
+        loss = masked_loss(masked_logits(model(**batch.inputs).logits, batch.places), batch.labels, 0)
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
 
 
-def test_loss_is_a_share_of_the_step(tokenized: Path) -> None:
+def test_loss_is_a_share_of_the_step() -> None:
     """Losses of the parts of a step, each over the step's masked tokens, add up to the loss of the whole."""
     logits, labels = torch.randn(10, 50), torch.randint(50, (10,))
     whole = masked_loss(logits, labels, 10)

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from transformers.modeling_utils import PreTrainedModel
 
-from tasks.train_model.batches.batch import batch_tensors, packed_tensors
+from tasks.train_model.batches.batch import Batch, packed_batch, padded_batch
 from tasks.train_model.batches.masking import IGNORED
-from tasks.train_model.model.evaluation import take_places, to_device
+from tasks.train_model.model.attention import attention_name
 from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits
 from tasks.train_model.model.packing import ATTENTION, first_position, prepare_packing
 from tasks.train_model.settings import TrainSettings
@@ -34,13 +34,12 @@ def plain(family: str) -> PreTrainedModel:
     return model
 
 
-def loss_of(model: PreTrainedModel, rows: SparseRows, tensors: dict[str, Any]) -> torch.Tensor:
+def loss_of(model: PreTrainedModel, rows: SparseRows, batch: Batch) -> torch.Tensor:
     """The mean loss of a batch, packed or not, as the trainer computes it."""
-    inputs = to_device(tensors, model.device)
-    labels, places = inputs.pop("labels"), take_places(inputs)
-    with rows.at(places):
-        logits = mlm_logits(model(**inputs))
-    return masked_loss(masked_logits(logits, places), labels, (labels != IGNORED).sum())
+    batch = batch.to(model.device)
+    with rows.at(batch.places):
+        logits = mlm_logits(model(**batch.inputs))
+    return masked_loss(masked_logits(logits, batch.places), batch.labels, (batch.labels != IGNORED).sum())
 
 
 @pytest.mark.usefixtures("on_cpu")
@@ -50,10 +49,10 @@ def test_packed_equals_batched(family: str) -> None:
     batched, packed = plain(family), plain(family)
     rows = SparseRows(packed)
     assert prepare_packing(packed, rows, "fp32") is None
-    one = loss_of(batched, SparseRows(batched), batch_tensors(*masked_batch()))
-    tensors = packed_tensors(*masked_batch(), first_position(packed))
-    assert tensors["input_ids"].shape == (1, 24 + 20 + 9 + 15)
-    other = loss_of(packed, rows, tensors)
+    one = loss_of(batched, SparseRows(batched), padded_batch(*masked_batch()))
+    batch = packed_batch(*masked_batch(), first_position(packed))
+    assert batch.inputs["input_ids"].shape == (1, 24 + 20 + 9 + 15)
+    other = loss_of(packed, rows, batch)
     torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
     one.backward()
     other.backward()
@@ -76,11 +75,9 @@ def test_no_window_sees_another(depth: Any) -> None:
     changed[1, :20] = seen[1, 19::-1]
     logits = []
     for ids in (seen, changed):
-        tensors = packed_tensors(ids, labels, real)
-        places = take_places(tensors)
-        del tensors["labels"]
-        with torch.no_grad(), rows.at(places):
-            logits.append(mlm_logits(model(**tensors))[0])
+        batch = packed_batch(ids, labels, real)
+        with torch.no_grad(), rows.at(batch.places):
+            logits.append(mlm_logits(model(**batch.inputs))[0])
     counts = (labels != IGNORED).sum(axis=1)
     window = np.repeat(np.arange(4), counts)
     same_rows = (logits[0] == logits[1]).all(dim=1).numpy()[: len(window)]
@@ -95,7 +92,7 @@ def test_a_batch_without_masks_can_be_packed() -> None:
     rows = SparseRows(model)
     assert prepare_packing(model, rows, "fp32") is None
     seen, _, real = masked_batch()
-    loss = loss_of(model, rows, packed_tensors(seen, np.full_like(seen, IGNORED), real))
+    loss = loss_of(model, rows, packed_batch(seen, np.full_like(seen, IGNORED), real))
     loss.backward()
     assert loss.item() == 0
     assert all(p.grad is None or not p.grad.any() for p in model.parameters())
@@ -106,11 +103,11 @@ def test_a_batch_without_masks_can_be_packed() -> None:
 def test_a_model_that_cannot_is_left_as_it_was(family: str) -> None:
     """A model with another attention, or a local one, says why, and goes on with padded batches."""
     model = plain(family)
-    before = model.config._attn_implementation
+    before = attention_name(model.config)
     problem = prepare_packing(model, SparseRows(model), "fp32")
     assert problem is not None
     assert type(model).__name__ in problem
-    assert model.config._attn_implementation == before
+    assert attention_name(model.config) == before
 
 
 @pytest.mark.usefixtures("on_cpu")
@@ -155,7 +152,7 @@ def test_the_kernel_of_a_gpu_computes_the_same() -> None:
         rows = SparseRows(model)
         assert prepare_packing(model, rows, "bf16") is None
         with torch.autocast("cuda", dtype=torch.bfloat16, enabled=fast):
-            loss = loss_of(model, rows, packed_tensors(seen, labels, real))
+            loss = loss_of(model, rows, packed_batch(seen, labels, real))
         loss.backward()
         losses.append(loss.detach())
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from tasks.train_model.batches.windows import Windows, read_windows
+from tasks.train_model.batches.windows import Windows
 from tasks.train_model.model.loading import load_model
 from tasks.train_model.model.samples import fill, fill_samples, sample_places
+from tasks.train_model.reading import read_windows
 from tests.tasks.train_model.conftest import TINY
 
 
