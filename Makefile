@@ -19,6 +19,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
 
 # The engine beside the stock recipes: about eight minutes on two quiet cores. BENCH="--docs FOLDER" for other documents.
 bench: $(VENV)/.installed-bench
