@@ -19,6 +19,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/deptry .
 
 # Pin what a stage makes whose version is new; a version that is pinned stays as it is.
 golden: $(VENV)/.installed-dev

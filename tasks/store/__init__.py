@@ -8,5 +8,5 @@ bytes that no manifest vouches for, and every byte that is read back is hashed.
     folders.py    Store: commit, fetch, inspect      s3.py      objects in an S3 bucket
     lease.py      two runs at once on one key        faults.py  retries, and one clear error
     care.py       verify and sweep                   parallel.py  work on a few threads
-    credentials.py   keys, before a run              s3_*.py    its client, requests and parts
+    credentials.py  keys, before a run              s3_*.py    its client, requests and parts
 """
