@@ -2,12 +2,15 @@
 
 import os
 import signal
+import tempfile
 
 import pytest
 
 from flows.command.main import QUIET
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+# What a machine remembers of itself is kept where the tests end, not in the user's cache.
+os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="docs-mlm-cache-"))
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
