@@ -20,11 +20,6 @@ def test_threads_are_the_usable_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.set_num_threads(before)
 
 
-def test_usable_cores_are_within_the_machine() -> None:
-    """There is at least one core, and no more than the affinity allows."""
-    assert 1 <= hardware.usable_cores() <= (hardware.os.cpu_count() or 1)
-
-
 def test_precision_follows_the_timing(monkeypatch: pytest.MonkeyPatch) -> None:
     """`auto` takes bf16 where it is tried and found faster, and a precision asked for is not tried at all."""
     for fast, chosen in ((True, "bf16"), (False, "fp32")):
