@@ -1,9 +1,13 @@
-"""What this machine has: cores that are really there, GPUs, and whether its disk is full."""
+"""What this machine has: cores that are really there, GPUs, a full disk; and who hears its Ctrl-C."""
 
 import errno
 import math
 import os
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -36,3 +40,19 @@ def usable_gpus() -> int:
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error, of the system or of a library that passes its words on, says so."""
     return (isinstance(error, OSError) and error.errno in _FULL) or bool(_FULL_WORDS.search(str(error)))
+
+
+@contextmanager
+def starting_deaf() -> Iterator[None]:
+    """Within, processes are started that do not hear Ctrl-C, which a terminal sends to all that it shows.
+
+    Whoever starts them hears it, and tells them. A blocked signal stays blocked in a child, while one that
+    is ignored would not stay so in a server or a training that has a handler of its own.
+    """
+    # Started by the first of them otherwise, it would unblock the signal.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
