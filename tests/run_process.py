@@ -60,8 +60,8 @@ class RunProcess:
         self.process.wait()
 
 
-def start_run(arguments: list[str], machine: Path, **variables: str) -> RunProcess:
-    """Start `docs-mlm run --json` with `arguments`; `machine` has its home and its work folder."""
+def start_run(arguments: list[str], machine: Path, verb: str = "run", **variables: str) -> RunProcess:
+    """Start `docs-mlm run --json` or another verb with `arguments`; `machine` has home and work folder."""
     number = next(_NUMBERS)
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT_", "DOCS_MLM_"))}
     (machine / "home").mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def start_run(arguments: list[str], machine: Path, **variables: str) -> RunProce
     log, out = machine / f"attempt-{number:03}.log", machine / f"attempt-{number:03}.json"
     with log.open("wb") as err, out.open("wb") as stdout:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.command", "run", "--json", *arguments],
+            [sys.executable, "-m", "flows.command", verb, "--json", *arguments],
             env=environment, stdout=stdout, stderr=err, cwd=machine, start_new_session=True,
         )  # fmt: skip
     return RunProcess(process=process, log=log, out=out)
