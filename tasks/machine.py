@@ -50,15 +50,16 @@ def says_disk_full(text: str) -> bool:
 
 
 @contextmanager
-def starting_deaf() -> Iterator[None]:
-    """Within, processes are started that do not hear Ctrl-C, which a terminal sends to all that it shows.
+def starting_deaf(*numbers: int) -> Iterator[None]:
+    """Within, processes are started that do not hear these signals, Ctrl-C if none is named.
 
-    Whoever starts them hears it, and tells them. A blocked signal stays blocked in a child, while one that
-    is ignored would not stay so in a server or a training that has a handler of its own.
+    A terminal sends Ctrl-C to all that it shows, and many that end services SIGTERM to a whole process
+    group; whoever starts the processes hears it, and tells them. A blocked signal stays blocked in a child,
+    while one that is ignored would not stay so in a server or a training that has a handler of its own.
     """
-    # Started by the first of them otherwise, it would unblock the signal.
+    # Started by the first of them otherwise, it would unblock the signals.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers or (signal.SIGINT,))
     try:
         yield
     finally:
