@@ -16,9 +16,11 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 @pytest.fixture(autouse=True)
-def _no_intent():
-    """Nothing is left of it for the next run of this process."""
+def _as_it_was():
+    """A run that crashes passes its signal on to who heard it before; nothing is left for the next run."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     yield
+    signal.signal(signal.SIGTERM, before)
     control_listener.clear_intent()
 
 
