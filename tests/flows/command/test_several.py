@@ -15,9 +15,9 @@ from tasks.models.published import list_versions
 from tasks.store.folders import Store
 from tests.flows.command.test_stopping import LONG, processes_of
 from tests.flows.conftest import make_documents
-from tests.prefect_server import until
 from tests.run_process import start_run
 from tests.soak import SETTINGS
+from tests.waiting import until
 
 SHORT = SETTINGS | {"train": SETTINGS["train"] | {"max_steps": 2}}
 
@@ -51,7 +51,7 @@ def test_a_model_of_each_source(several, folders):
     """On one temporary server, the process's own: two models are published, and the third source is named."""
     names = ("guides", "empty", "manuals")
     ended = several(SHORT, "--sources", *(str(folders / name) for name in names), "--at-once", "2")
-    assert ended.wait(300) == 1, ended.text()
+    assert ended.wait() == 1, ended.text()
     log = ended.text()
     assert log.count("Starting temporary server") == 1, log
     assert log.splitlines()[-1].startswith("error: ") or "error: 1 of 3 sources failed:\n2. empty: " in log
@@ -78,7 +78,7 @@ def test_one_model_of_all_sources_and_their_texts(several, folders, server_url):
     }
     for _ in range(2):
         ended = several(chosen, PREFECT_API_URL=server_url)
-        assert ended.wait(300) == 0, ended.text()
+        assert ended.wait() == 0, ended.text()
         assert "Starting temporary server" not in ended.text()
         assert [one["completed"] for one in json.loads(ended.out.read_text())["sources"]] == [True, True]
         assert len(json.loads(texts.read_text())) == 24
@@ -92,11 +92,11 @@ def test_ctrl_c_is_told_to_the_sources_once(several, folders):
     attempt = several(LONG, "--sources", str(folders / "guides"))
     attempt.wait_for("Stored checkpoint")
     attempt.interrupt(signal.SIGINT)
-    assert attempt.wait(120) == 130, attempt.text()
+    assert attempt.wait() == 130, attempt.text()
     saved = int(re.search(r"Asked to stop: saved step (\d+)", attempt.text())[1])
     assert "run the same command again to go on from the newest checkpoint" in attempt.text()
     assert attempt.out.read_text() == ""
-    until(lambda: not processes_of(folders / "machine"), 30)
+    until(lambda: not processes_of(folders / "machine"))
     checkpoints = sorted(path.name for path in Path(folders / "store" / "checkpoints").glob("*/step-*"))
     assert checkpoints[-1].startswith(f"step-{saved:010d}-")
 
