@@ -24,6 +24,7 @@ from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
 from tasks.train_model.model.packing import first_position, prepare_packing
 from tasks.train_model.model.samples import fill, fill_samples, sample_places
+from tasks.train_model.model.trying import check_lengths
 from tasks.train_model.reading import read_windows
 from tasks.train_model.settings import TrainSettings
 from tasks.training import hardware
@@ -130,6 +131,8 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         pairs=settings.objective != "mlm",
     )
     precision = hardware.choose_precision(settings.precision)
+    if job.location is not None:
+        check_lengths(model, job.location, [int(windows.lengths.min()), int(windows.lengths.max())])
     rows = SparseRows(model)
     pairs, held_out_pairs = make_pairs(windows, held_out, tokenizer, settings)
     batch = {
