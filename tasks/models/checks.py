@@ -9,6 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 
 from tasks.errors import UserError, first_line
 from tasks.models.limits import usable_positions
+from tasks.models.vocabulary import check_tokens
 
 if TYPE_CHECKING:  # it knows the store, and children that train do without
     from tasks.models.pinned import PinnedModel
@@ -18,7 +19,7 @@ def check_base_model(base: PinnedModel, work_dir: Path, objective: str = "mlm") 
     """See that a checkpoint can do what is to be learnt. Imports torch, so only where training follows.
 
     Raises:
-        UserError: its tokenizer has no mask token, or its kind of model no head for the objective.
+        UserError: its tokenizer lacks a token, its weights an embedding, or its kind of model the head.
     """
     if base.location is None:
         return
@@ -35,10 +36,25 @@ def check_base_model(base: PinnedModel, work_dir: Path, objective: str = "mlm") 
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, OSError, KeyError) as error:
         raise UserError(_own_code(base.name, error)) from error
+    check_special_tokens(tokenizer, base.name)
+    check_tokens(max(tokenizer.get_vocab().values(), default=-1) + 1, config.to_dict(), base.name)
+
+
+def check_special_tokens(tokenizer: Any, name: str) -> None:
+    """See that masks can be set, and texts of different lengths be put below each other.
+
+    Raises:
+        UserError: its tokenizer has no mask token, or none for padding.
+    """
     if tokenizer.mask_token_id is None:
         raise UserError(
-            f"the tokenizer of {base.name} has no mask token: choose a masked-language model, "
+            f"the tokenizer of {name} has no mask token: choose a masked-language model, "
             "such as google-bert/bert-base-uncased"
+        )
+    if tokenizer.pad_token_id is None:
+        raise UserError(
+            f"the tokenizer of {name} has no padding token: set tokenizer.pad_token to one of its tokens "
+            "and save it again"
         )
 
 
@@ -110,12 +126,7 @@ def check_sizes(config: Any, name: str, *, vocab_size: int, max_seq_length: int)
     Raises:
         UserError: it has too few.
     """
-    embeddings = getattr(config, "vocab_size", None)
-    if embeddings is not None and vocab_size > embeddings:
-        raise UserError(
-            f"the tokenizer knows {vocab_size} tokens, but {name} has embeddings for {embeddings}: "
-            "use the tokenizer that the model was trained with"
-        )
+    check_tokens(vocab_size, config.to_dict(), name)
     check_positions(max_seq_length, usable_positions(config.to_dict()), name)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from huggingface_hub.errors import (
 from tasks.errors import NetworkError, UserError, first_line
 from tasks.models.limits import usable_positions
 from tasks.models.settings import ModelSettings, ScratchSettings
+from tasks.models.vocabulary import check_tokens, known_tokens
 from tasks.store.folders import Store
 
 WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
@@ -36,7 +38,15 @@ TOKENIZER_FILES = (
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    # What sentencepiece reads, under the names that transformers' families give it.
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+    "*.spm",
 )
+"""The files that make a tokenizer what it is, as patterns."""
 NETWORK_FAULTS = (HfHubHTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError)
 """What the hub's client raises when the hub cannot be reached; its not-found errors are caught before."""
 
@@ -64,7 +74,7 @@ def resolve_model(settings: ModelSettings) -> PinnedModel:
     """Pin the model that `settings` name.
 
     Raises:
-        UserError: there is no such model, or it holds no safetensors weights.
+        UserError: there is no such model, it holds no safetensors weights, or fewer embeddings than tokens.
         NetworkError: the hub does not answer, and its cache does not hold the model.
     """
     if (scratch := settings.from_scratch) is not None:
@@ -113,6 +123,11 @@ def local_files(base: PinnedModel, work_dir: Path, *, weights: bool) -> Path:
         raise NetworkError(f"the hub does not deliver {base.location}: {first_line(error)}") from error
 
 
+def is_of_tokenizer(name: str) -> bool:
+    """Whether a file's content changes what a tokenizer does."""
+    return any(fnmatchcase(name, pattern) for pattern in TOKENIZER_FILES)
+
+
 def _in_folder(folder: Path) -> PinnedModel:
     config = _config(folder / "config.json", folder.name)
     weights = sorted(path for path in folder.iterdir() if WEIGHTS.fullmatch(path.name))
@@ -123,7 +138,12 @@ def _in_folder(folder: Path) -> PinnedModel:
             + (f", only pickled weights ({pickled[0]}), which are not loaded" if pickled else "")
             + ": save the model with safe_serialization=True"
         )
-    tokenizer = {name: _file_digest(folder / name) for name in TOKENIZER_FILES if (folder / name).is_file()}
+    check_tokens(known_tokens(folder), config, folder.name)
+    tokenizer = {
+        path.name: _file_digest(path)
+        for path in folder.iterdir()
+        if path.is_file() and is_of_tokenizer(path.name)
+    }
     return PinnedModel(
         name=folder.name,
         fingerprint=_digest([config, *map(_file_digest, weights)]),
@@ -139,7 +159,7 @@ def _in_store(uri: str) -> PinnedModel:
     if manifest is None:
         raise UserError(f"there is no complete model at {uri}: `docs-mlm models` lists those that are")
     config = store.read_json(f"{uri}/config.json") or {}
-    tokenizer = {f.name: f.sha256 for f in manifest.files if f.name in TOKENIZER_FILES}
+    tokenizer = {f.name: f.sha256 for f in manifest.files if is_of_tokenizer(f.name)}
     tokenizer_config = store.read_json(f"{uri}/tokenizer_config.json") or {}
     return PinnedModel(
         name=uri.removeprefix(store.url + "/"),
@@ -170,11 +190,14 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
             ) from error
         sha = Path(cached).parent.name
     try:
-        config = _config(Path(hf_hub_download(name, "config.json", revision=sha)), name)
+        path = Path(hf_hub_download(name, "config.json", revision=sha))
+        config = _config(path, name)
     except EntryNotFoundError as error:
         raise UserError(f"{name} has no config.json: it is no transformers model") from error
     except NETWORK_FAULTS as error:
         raise NetworkError(f"the hub does not deliver {name}: {first_line(error)}") from error
+    # What an earlier run has fetched lies beside it; else the run sees to it once it has fetched the rest.
+    check_tokens(known_tokens(path.parent), config, name)
     return PinnedModel(
         name=name,
         fingerprint=_digest([name, sha]),

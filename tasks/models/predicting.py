@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.errors import UserError
-from tasks.models.checks import read_config
+from tasks.models.checks import check_special_tokens, read_config
 from tasks.models.limits import usable_positions
 from tasks.models.weights import load_weights
 
@@ -12,12 +12,14 @@ def fill_masks(folder: Path, text: str, top_k: int) -> list[list[tuple[str, floa
     """For each mask in `text`, the `top_k` likeliest tokens and their probabilities.
 
     Raises:
-        UserError: the text has no mask or is longer than the model's positions, or the model has no MLM head.
+        UserError: the text has no mask or is longer than the model's positions, or the model has no MLM head
+            or no mask token.
     """
     import torch
     from transformers import AutoModelForMaskedLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    check_special_tokens(tokenizer, str(folder))
     text = text.replace("[MASK]", tokenizer.mask_token)
     inputs = tokenizer(text, return_tensors="pt")
     places = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()

@@ -19,7 +19,7 @@ def load_weights(architecture: Any, location: str | Path, **options: Any) -> tup
         options: of `from_pretrained`.
 
     Raises:
-        UserError: there are no safetensors, or they are damaged or not of the sizes in `config.json`.
+        UserError: there are no safetensors, or they are damaged, not of the sizes in `config.json` or NaN.
     """
     try:
         with _without_report():
@@ -38,7 +38,23 @@ def load_weights(architecture: Any, location: str | Path, **options: Any) -> tup
             f"the weights in {location} do not have the sizes that its config.json tells: "
             "its files are of two models; save the model again with save_pretrained"
         ) from error
+    check_finite(model, location)
     return model, sorted(info["missing_keys"])
+
+
+def check_finite(model: Any, location: str | Path) -> None:
+    """See that every weight is a number that can be computed with.
+
+    Raises:
+        UserError: one is not, which would make every loss NaN.
+    """
+    for name, weight in model.named_parameters():
+        if not (finite := weight.isfinite()).all():
+            raise UserError(
+                f"{name} in the weights of {location} has {int((~finite).sum())} of {weight.numel()} numbers "
+                "that are NaN or infinite, which every loss would be: take an earlier checkpoint, "
+                "or save the model again in fp32"
+            )
 
 
 @contextmanager

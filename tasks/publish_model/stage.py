@@ -1,7 +1,7 @@
 """Stage 6: the adapted model becomes a version that anyone can load.
 
 The folder is a plain Hugging Face checkpoint with a model card and `summary.json`, so a copy of it loads with
-`from_pretrained`.
+`from_pretrained`, its tokenizer by transformers 4 too.
 """
 
 import json
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from tasks.publish_model.card import Origin, model_card
 from tasks.publish_model.lineage import Lineage
+from tasks.publish_model.portable import make_portable
 from tasks.publish_model.settings import PublishSettings
 from tasks.records import PublishedModel, TrainedModel
 from tasks.stage.stage import stage
@@ -23,6 +24,7 @@ def publish_model(target: Target, lineage: Lineage, origin: Origin) -> Published
     version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{target.key[:8]}"
     with target.building() as folder:
         shutil.copytree(trained / TrainedModel.MODEL, folder, dirs_exist_ok=True)
+        make_portable(folder)
         (folder / PublishedModel.CARD).write_text(model_card(lineage, origin), encoding="utf-8")
         summary = lineage.figures() | {
             "run_key": target.key,

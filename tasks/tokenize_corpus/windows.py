@@ -31,10 +31,14 @@ while these are cut."""
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special tokens that the tokenizer puts before and after a text: for BERT ([CLS], [SEP])."""
-    ids = tokenizer("a")["input_ids"]
-    special = tokenizer.get_special_tokens_mask(ids, already_has_special_tokens=True)
-    first, last = special.index(0), len(special) - special[::-1].index(0)
-    return ids[:first], ids[last:]
+    # A vocabulary may lack "a", and [UNK] is special too: what tells is which tokens stand for the text.
+    for text in chain(["a"], tokenizer.get_vocab()):
+        encoded_text = tokenizer(text)
+        of_text = [place for place, part in enumerate(encoded_text.sequence_ids(0)) if part is not None]
+        if of_text:
+            ids = encoded_text["input_ids"]
+            return ids[: of_text[0]], ids[of_text[-1] + 1 :]
+    return [], []
 
 
 @dataclass(frozen=True, slots=True)

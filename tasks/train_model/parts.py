@@ -24,6 +24,7 @@ from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
 from tasks.train_model.model.packing import first_position, prepare_packing
 from tasks.train_model.model.samples import fill, sample_places
+from tasks.train_model.model.trying import check_lengths
 from tasks.train_model.reading import read_windows
 from tasks.train_model.settings import TrainSettings
 from tasks.training import hardware
@@ -113,6 +114,8 @@ def load_parts(job: TrainJob, on_progress: Listener | None = None) -> Parts:
     tokenizer = AutoTokenizer.from_pretrained(job.data / "tokenizer", trust_remote_code=False)
     model = starting_model(job, tokenizer, windows, held_out)
     precision = hardware.choose_precision(settings.precision)
+    if job.location is not None:
+        check_lengths(model, job.location, [int(windows.lengths.min()), int(windows.lengths.max())])
     rows = SparseRows(model)
     pairs, held_out_pairs = make_pairs(windows, held_out, tokenizer, settings)
     order = make_order(windows, pairs, settings)

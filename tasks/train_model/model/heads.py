@@ -20,6 +20,7 @@ from tasks.train_model.batches.batch import MaskedPlaces
 from tasks.train_model.batches.masking import IGNORED
 from tasks.train_model.model.attention import forward_rows, last_layer
 from tasks.train_model.model.modes import evaluating
+from tasks.train_model.model.trying import FAULTS, trial_texts, warn_of
 
 TOLERANCE = 1e-3
 """Largest difference of a logit from the dense way's that is put down to rounding, in fp32."""
@@ -75,23 +76,28 @@ class SparseRows:
         return forward_rows(self._layer, hidden, attention_mask, self._places, kwargs)
 
     def _deepest(self, model: PreTrainedModel) -> Depth:
-        """The deepest way whose logits equal the dense ones on a small batch."""
-        ids = torch.arange(24, device=model.device).reshape(2, 12) % model.config.vocab_size
-        mask = torch.ones_like(ids)
-        mask[1, 9:] = 0
+        """The deepest way whose logits equal the dense ones on a small batch; one that fails is no way."""
+        ids, mask = trial_texts(model, 12)
         places = MaskedPlaces(
             rows=torch.tensor([1, 4, 7, 14], device=model.device),
             queries=torch.tensor([[1, 4, 7], [2, 0, 0]], device=model.device),
             query_rows=torch.tensor([0, 1, 2, 3], device=model.device),
         )
+        depths: list[Depth] = ["last layer", "head"] if self._layer is not None else ["head"]
         with evaluating(model), torch.no_grad():
-            dense = mlm_logits(model(input_ids=ids, attention_mask=mask)).flatten(0, 1)[places.rows]
-            depths: list[Depth] = ["last layer", "head"] if self._layer is not None else ["head"]
+            try:
+                dense = mlm_logits(model(input_ids=ids, attention_mask=mask)).flatten(0, 1)[places.rows]
+            except FAULTS as error:
+                depths = []
+                warn_of(model, f"computes no two texts of {ids.shape[1]} tokens", error)
             for self.depth in depths:
-                with self.at(places):
-                    sparse = mlm_logits(model(input_ids=ids, attention_mask=mask))
-                if sparse.shape == (1, *dense.shape) and (sparse[0] - dense).abs().max() < TOLERANCE:
-                    return self.depth
+                try:
+                    with self.at(places):
+                        sparse = mlm_logits(model(input_ids=ids, attention_mask=mask))
+                    if sparse.shape == (1, *dense.shape) and (sparse[0] - dense).abs().max() < TOLERANCE:
+                        return self.depth
+                except FAULTS as error:
+                    warn_of(model, f"allows no sparse {self.depth}", error)
         return "none"
 
 

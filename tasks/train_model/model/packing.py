@@ -22,6 +22,7 @@ from tasks.train_model.model.attention import attention_name, use_attention
 from tasks.train_model.model.evaluation import predict
 from tasks.train_model.model.heads import TOLERANCE, SparseRows
 from tasks.train_model.model.modes import evaluating
+from tasks.train_model.model.trying import FAULTS
 from tasks.training.hardware import Precision
 from tasks.training.processes import ranks
 
@@ -140,7 +141,8 @@ def try_kernel(model: PreTrainedModel, gpu: torch.device) -> str | None:
 def _alike(model: PreTrainedModel, rows: SparseRows) -> bool:
     """Whether two windows in one row have the logits that they have in a batch."""
     # RoBERTa counts positions past its padding token, which no real token of a window is.
-    tokens = np.setdiff1d(np.arange(model.config.vocab_size), [model.config.pad_token_id or 0])
+    config = model.config.get_text_config()
+    tokens = np.setdiff1d(np.arange(config.vocab_size), [config.pad_token_id or 0])
     seen = np.resize(tokens, (2, 12))
     real = np.arange(12)[None] < np.array([[12], [9]])
     labels = np.where((seen % 3 == 0) & real, seen, IGNORED)
@@ -148,6 +150,6 @@ def _alike(model: PreTrainedModel, rows: SparseRows) -> bool:
         with evaluating(model), torch.no_grad():
             batched, _ = predict(model, rows, padded_batch(seen, labels, real))
             packed, _ = predict(model, rows, packed_batch(seen, labels, real, first_position(model)))
-    except (TypeError, NotImplementedError):  # it takes no positions, or has another attention
+    except FAULTS:  # it takes no positions, or has another attention
         return False
     return packed.shape == batched.shape and bool((packed - batched).abs().max() < TOLERANCE)

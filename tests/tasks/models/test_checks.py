@@ -63,6 +63,15 @@ def test_a_tokenizer_without_a_mask_token_is_refused(tmp_path):
         check_base_model(resolve_model(named(folder)), tmp_path)
 
 
+def test_a_tokenizer_without_a_padding_token_is_refused(tmp_path):
+    """Without one, windows of different lengths cannot stand below each other."""
+    folder = save_tiny_bert(tmp_path / "padless")
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"pad_token": None}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"padless has no padding token: set tokenizer.pad_token"):
+        check_base_model(resolve_model(named(folder)), tmp_path)
+
+
 def test_code_of_the_models_own_is_not_run(tmp_path):
     """A folder that brings its own code is refused, and its code does not run."""
     folder = save_tiny_bert(tmp_path / "own-code")

@@ -1,6 +1,8 @@
 """A base model is pinned to one content, and one that cannot be trained is refused by name."""
 
+import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -10,6 +12,7 @@ from tasks.models.pinned import local_files, resolve_model
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
+from tests.tasks.settings.hub import NAME, hub
 from tests.tiny import save_tiny_bert
 
 
@@ -39,6 +42,55 @@ def test_a_folder_is_pinned_by_its_contents(tiny, tmp_path):
     third = resolve_model(named(copy))
     assert third.fingerprint != first.fingerprint
     assert third.tokenizer_fingerprint == first.tokenizer_fingerprint
+
+
+SENTENCEPIECE = [
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "tokenizer.model",
+    "source.spm",
+]
+
+
+@pytest.mark.parametrize("name", SENTENCEPIECE)
+def test_what_sentencepiece_reads_is_part_of_the_tokenizer(name, tmp_path):
+    """Other pieces are another tokenizer, in a folder and in a store; the model stays the same."""
+    folder, store = save_tiny_bert(tmp_path / "pieces"), Store(str(tmp_path / "store"))
+    found = []
+    for number, content in enumerate((b"one", b"two")):
+        (folder / name).write_bytes(content)
+        uri = store.uri("models", str(number) * 32)
+        store.commit(folder, uri, Manifest(stage="models", key=str(number) * 32, record={}))
+        found.append([resolve_model(named(place)) for place in (folder, uri)])
+    for first, second in zip(*found, strict=True):
+        assert first.tokenizer_fingerprint != second.tokenizer_fingerprint
+        assert first.fingerprint == second.fingerprint
+
+
+def test_a_tokenizer_without_such_files_has_the_key_that_it_had(tiny, tmp_path):
+    """It is made of the digests of the same files by name, whatever else lies beside them."""
+    for name in ("README.md", "notes.model", "spiece.model.bak", "training_args.bin"):
+        (tmp_path / name).write_text("else")
+    shutil.copytree(tiny, tmp_path, dirs_exist_ok=True)
+    digests = {
+        name: hashlib.sha256((tiny / name).read_bytes()).hexdigest()
+        for name in ("tokenizer.json", "tokenizer_config.json")
+    }
+    key = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    assert resolve_model(named(tmp_path)).tokenizer_fingerprint == key
+
+
+def test_the_hub_delivers_what_sentencepiece_reads(tmp_path):
+    """With the tokenizer's other files, and without the weights until they are needed."""
+    folder = save_tiny_bert(tmp_path / "pieces")
+    for name in (*SENTENCEPIECE, "notes.model"):
+        (folder / name).write_bytes(b"pieces")
+    with hub({"main": folder}, tmp_path / "cache"):
+        files = local_files(resolve_model(named(NAME)), tmp_path, weights=False)
+    there = {path.name for path in files.iterdir()}
+    assert there == {*SENTENCEPIECE, "config.json", "tokenizer.json", "tokenizer_config.json"}
 
 
 def test_a_usable_folder_passes(tiny, tmp_path):

@@ -90,6 +90,13 @@ def test_results_are_in_the_store_and_scratch_is_in_the_work_folder(
     assert same(*(load_file(folder / "model.safetensors") for folder in folders))
 
 
+def test_the_tokenizer_is_published_for_earlier_versions_too(first: tuple[Settings, RunSummary]) -> None:
+    """It says nothing of how this run loaded it, which transformers 4 would take for arguments."""
+    config = json.loads((published(*first) / "tokenizer_config.json").read_text())
+    assert config["tokenizer_class"] == "BertTokenizer"
+    assert not {"is_local", "local_files_only", "backend"}.intersection(config)
+
+
 @pytest.mark.setting("work_dir", "publish.export_texts")
 def test_texts_are_exported_beside_a_run_that_makes_nothing_new(
     first: tuple[Settings, RunSummary], tmp_path: Path

@@ -5,9 +5,19 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import code_flags, special_frame, tokenize_split
+from tasks.tokenize_corpus.wordpiece import train_tokenizer
 from tests.tasks.tokenize_corpus.conftest import TEXTS
+
+SCRIPTS = {
+    "Chinese": "人工智能是计算机科学的一个分支。它研究智能机器。\n\n机器学习很重要。",
+    "Arabic": "الذكاء الاصطناعي هو فرع من علوم الحاسوب. يدرس الآلات.",
+    "emoji": "😀😃😄 🚀🔥🎉 ❤️👍",
+    "digits": "12345 67890 3.14159\n\n2024 42",
+}
+"""Texts without a letter of ours."""
 
 
 class Documents(list):
@@ -39,6 +49,53 @@ def test_chunk_loses_nothing(tokenizer):
             == tokenizer(text, add_special_tokens=False)["input_ids"]
         )
     assert table.tokens == total == sum(len(row["input_ids"]) - 2 for row in data)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_corpus_of_any_script_has_windows(script):
+    """From scratch, its vocabulary need not know an `a`: the frame is the same, and no token is unknown."""
+    texts = [SCRIPTS[script] * 5, SCRIPTS[script]]
+    tokenizer = train_tokenizer(lambda: texts, ScratchSettings(vocab_size=200))
+    assert "a" not in tokenizer.get_vocab()
+    assert special_frame(tokenizer) == ([tokenizer.cls_token_id], [tokenizer.sep_token_id])
+    documents = Documents((text, []) for text in texts)
+    table, total = tokenize_split(documents, tokenizer, TokenizeSettings(max_seq_length=16), "train")
+    rows = [row["input_ids"] for row in table.dataset("test")]
+    assert table.tokens == total == sum(len(row) - 2 for row in rows) > 0
+    assert not any(tokenizer.unk_token_id in row for row in rows)
+
+
+def framed(single, *, unknown=True):
+    """A tokenizer of one word, `b`, that puts its special tokens as the template says."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "b": 3}
+    model = models.WordLevel(vocabulary, unk_token="[UNK]") if unknown else models.BPE({"b": 0}, [])
+    backend = Tokenizer(model)
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.add_special_tokens(["[UNK]", "[CLS]", "[SEP]"])
+    special = [(name, backend.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    backend.post_processor = processors.TemplateProcessing(single=single, special_tokens=special)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+@pytest.mark.parametrize(
+    ("single", "frame"),
+    [
+        ("[CLS] $A [SEP]", (["[CLS]"], ["[SEP]"])),
+        ("$A [SEP] [SEP]", ([], ["[SEP]", "[SEP]"])),
+        ("[CLS] $A", (["[CLS]"], [])),
+        ("$A", ([], [])),
+    ],
+)
+def test_the_frame_is_what_stands_around_a_text(single, frame, unknown):
+    """Whether an `a` is unknown to the vocabulary, which is a special token too, or left out altogether."""
+    tokenizer = framed(single, unknown=unknown)
+    assert tuple(tokenizer.convert_ids_to_tokens(ids) for ids in special_frame(tokenizer)) == frame
 
 
 def test_boundaries_travel_with_the_tokens(tokenizer):
