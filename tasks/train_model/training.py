@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.stage.log import stage_logger
@@ -18,6 +19,7 @@ from tasks.training.keeper import Keeper, store_in_time
 from tasks.training.meter import Listener, kept_by_meter, stored_state
 from tasks.training.processes import ranks
 from tasks.training.processes.interrupt import StopRequest, delayed_stop
+from tasks.training.trackers import tracked
 
 
 def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener | None = None) -> TrainReport:
@@ -28,6 +30,13 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
         KeyboardInterrupt: asked to stop; the step was finished and saved.
     """
     disable_progress_bar()
+    with tracked(list(job.settings.report_to), job.trackers or job.output / "trackers") as trackers:
+        return _train(job, keeper, on_progress, trackers)
+
+
+def _train(
+    job: TrainJob, keeper: Keeper | None, on_progress: Listener | None, trackers: list[TrainerCallback]
+) -> TrainReport:
     run = _prepare(job, on_progress)
     settings, meter = job.settings, run.meter
     best = KeepBest(
@@ -35,7 +44,7 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
     )
     best.restore(job.resume_from)
     request = StopRequest()
-    callbacks = [StopGently(request), best, *([SubmitCheckpoints(keeper)] if keeper is not None else [])]
+    kept = [SubmitCheckpoints(keeper)] if keeper is not None else []
     trainer = MlmTrainer(
         run.model,
         training_arguments(job, run.batches.total_steps, evaluating=run.held_out is not None),
@@ -46,7 +55,7 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
         held_out_pairs=run.held_out_pairs,
         meter=meter,
         precision=run.precision,
-        callbacks=callbacks,
+        callbacks=[StopGently(request), best, *kept, *trackers],
         tokenizer=run.tokenizer,
     )
     state, log = stored_state(job.resume_from), stage_logger()
