@@ -1,13 +1,12 @@
 """Several documentation repositories: a model of each, or one of all; one's failure sinks no other."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 from prefect import flow
-from pydantic import Field
 
 from flows.adapt import adapt, learn
 from flows.parameters import DEFAULTS, CheckedStore
+from flows.several import AtOnce, Corpora, Sources
 from tasks.clone_docs.joining import join_snapshots
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
@@ -16,6 +15,7 @@ from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.settings import ModelSettings
 from tasks.publish_model.settings import PublishSettings
+from tasks.records import Corpus, DocsSnapshot
 from tasks.run.each import (
     Outcome,
     all_outcomes,
@@ -25,7 +25,7 @@ from tasks.run.each import (
     source_label,
     without_failed,
 )
-from tasks.run.joint import Part, pin_sources, resolve_joint_plan
+from tasks.run.joint import JointPlan, Part, pin_sources, resolve_joint_plan
 from tasks.settings import Settings
 from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.train_model.settings import TrainSettings
@@ -34,9 +34,9 @@ from tasks.train_model.settings import TrainSettings
 @flow(name="docs-mlm-several", persist_result=False)
 def adapt_many(
     *,  # the form asks in this order
-    corpus: Literal["each", "joint"] = "each",
-    at_once: Annotated[int, Field(ge=1, le=64)] = 1,
-    sources: Annotated[list[SourceSettings], Field(min_length=1)],
+    corpus: Corpora = "each",
+    at_once: AtOnce = 1,
+    sources: Sources,
     filter: FilterSettings = DEFAULTS.filter,
     tokenize: TokenizeSettings = DEFAULTS.tokenize,
     model: ModelSettings = DEFAULTS.model,
@@ -75,26 +75,37 @@ def adapt_each(sources: dict[str, SourceSettings], settings: Settings, at_once: 
 
 def adapt_jointly(sources: dict[str, SourceSettings], settings: Settings, at_once: int) -> list[Outcome]:
     """One model of all sources, or of those that can be had."""
-    pinned, ended = pin_sources(sources)
-    plan = resolve_joint_plan(settings, without_failed(pinned, ended))
-    if runs := {label: {"part": part, "filter": settings.filter} for label, part in plan.missing().items()}:
-        ended += run_each(prepare, runs, at_once=at_once)
-        if len(left := without_failed(pinned, ended)) < len(pinned):
-            plan = resolve_joint_plan(settings, left)
+    plan, ended = prepare_each(sources, settings, at_once)
     outcomes = all_outcomes(sources, ended)
     show_outcomes(outcomes)
-    snapshot = join_snapshots(
-        plan[join_snapshots], {name: part.documents for name, part in plan.parts.items()}
-    )
-    corpus = join_corpora(
-        plan[join_corpora],
-        snapshot,
-        {name: part.corpus for name, part in plan.parts.items()},
-        settings.filter,
-    )
+    snapshot, corpus = join(plan, settings.filter)
     summary = learn(plan, snapshot, corpus, settings)
     check_outcomes(outcomes, made=f", and {summary.model['uri']} is made of the others")
     return outcomes
+
+
+def prepare_each(
+    sources: dict[str, SourceSettings], settings: Settings, at_once: int
+) -> tuple[JointPlan, list[Outcome]]:
+    """Clone and filter each source, where need be: the plan of those that came through, and how each ended.
+
+    Raises:
+        SourcesFailed: none came through.
+    """
+    pinned, ended = pin_sources(sources)
+    plan = resolve_joint_plan(settings, without_failed(pinned, ended))
+    runs = {label: {"part": part, "filter": settings.filter} for label, part in plan.missing().items()}
+    ended += run_each(prepare, runs, at_once=at_once)
+    left = without_failed(pinned, ended)
+    return plan if len(left) == len(pinned) else resolve_joint_plan(settings, left), ended
+
+
+def join(plan: JointPlan, filter: FilterSettings) -> tuple[DocsSnapshot, Corpus]:
+    """Put the sources' documents and corpora together."""
+    documents = {name: part.documents for name, part in plan.parts.items()}
+    corpora = {name: part.corpus for name, part in plan.parts.items()}
+    snapshot = join_snapshots(plan[join_snapshots], documents)
+    return snapshot, join_corpora(plan[join_corpora], snapshot, corpora, filter)
 
 
 @flow(name="docs-mlm-source", flow_run_name="{part.run_name}", persist_result=False)

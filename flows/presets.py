@@ -1,4 +1,7 @@
-"""Settings files: the presets that come with docs-mlm, and YAML of the user's own."""
+"""Settings files: the presets that come with docs-mlm, and YAML of the user's own.
+
+Beside the flows and not in `command/`, because the demo flow takes its settings from a preset.
+"""
 
 import reprlib
 from importlib.resources import files
@@ -64,11 +67,11 @@ def preset_settings(name: str, **changes: Any) -> Settings:
         raise UserError(describe(error)) from error
 
 
-def describe(error: ValidationError) -> str:
-    """What is wrong with the settings: each one's name, its value and what it must be."""
+def describe(error: ValidationError, *, of: str = "") -> str:
+    """What is wrong with the settings, or those `of` a part: each one's name, value and what it must be."""
     lines = []
     for entry in error.errors():
-        name = ".".join(str(part) for part in entry["loc"]) or "settings"
+        name = " ".join(filter(None, (of, ".".join(str(part) for part in entry["loc"])))) or "settings"
         if entry["type"] == "extra_forbidden":
             lines.append(f"{name}: there is no such setting (see `docs-mlm run --help`)")
         elif entry["type"] == "value_error":

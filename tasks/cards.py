@@ -60,6 +60,11 @@ def figures_table(trained: TrainedModel, *, plain: bool = False) -> str:
     return table(head, rows, right=() if plain else (1, 2))
 
 
+def rounded(value: float | None, form: str) -> str:
+    """A figure in its format, or a dash where it was not measured."""
+    return "–" if value is None else format(value, form)
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """A Markdown table; `right` are the columns that are aligned to the right."""
     rule = "|".join("---:" if column in right else "---" for column in range(len(head)))

@@ -1,9 +1,13 @@
-"""What this machine has: cores that are really there, GPUs, and whether its disk is full."""
+"""What this machine has: cores that are really there, GPUs, a full disk; and who hears its Ctrl-C."""
 
 import errno
 import math
 import os
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -43,3 +47,20 @@ def is_disk_full(error: BaseException) -> bool:
 def says_disk_full(text: str) -> bool:
     """Whether these are the system's words for it, as another program printed them."""
     return _FULL_WORDS.search(text) is not None
+
+
+@contextmanager
+def starting_deaf(*numbers: int) -> Iterator[None]:
+    """Within, processes are started that do not hear these signals, Ctrl-C if none is named.
+
+    A terminal sends Ctrl-C to all that it shows, and many that end services SIGTERM to a whole process
+    group; whoever starts the processes hears it, and tells them. A blocked signal stays blocked in a child,
+    while one that is ignored would not stay so in a server or a training that has a handler of its own.
+    """
+    # Started by the first of them otherwise, it would unblock the signals.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers or (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

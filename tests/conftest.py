@@ -18,6 +18,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def prefect_server():
     """A Prefect server of the tests' own, started once."""
+    # Sets up the log, which must not be written to what a single test captures.
+    import prefect.main  # noqa: F401
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=90):

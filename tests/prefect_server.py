@@ -13,13 +13,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -100,7 +102,7 @@ class PrefectServer:
         """The flow runs that a filter chooses."""
         return self.post("/flow_runs/filter", {"flow_runs": filters, "sort": "START_TIME_ASC"})
 
-    def wait(self, id_: str, *states: str, seconds: float = 150) -> dict[str, Any]:
+    def wait(self, id_: str, *states: str) -> dict[str, Any]:
         """The run once it is in one of `states` (names, such as `Completed` or `AwaitingRetry`)."""
 
         def arrived() -> dict[str, Any] | None:
@@ -111,17 +113,17 @@ class PrefectServer:
                 raise AssertionError(f"{run['state_name']}: {run['state']['message']}\n{self.logs(id_)}")
             return None
 
-        try:
-            return until(arrived, seconds)
-        except TimeoutError as error:
-            raise AssertionError(f"{self.run(id_)['state_name']}\n{self.logs(id_)}") from error
+        found = until(arrived)
+        assert found is not None
+        return found
 
-    def wait_for_log(self, id_: str, words: str, *, seconds: float = 120) -> None:
-        """Until the run has logged `words`."""
-        try:
-            until(lambda: words in self.logs(id_), seconds)
-        except TimeoutError as error:
-            raise AssertionError(f"{self.run(id_)['state_name']}\n{self.logs(id_)}") from error
+    def wait_for_log(self, id_: str, words: str) -> None:
+        """Until the run has logged `words`.
+
+        Raises:
+            AssertionError: it ended before.
+        """
+        until(lambda: words in self.logs(id_), goes_on=lambda: self.run(id_)["state_type"] not in FINAL)
 
     def logs(self, id_: str) -> str:
         """What a run logged."""
@@ -175,24 +177,10 @@ def prefect_server(folder: Path, **variables: str) -> Iterator[PrefectServer]:
         return False
 
     try:
-        until(healthy, 90)
+        until(healthy)
         yield server
     finally:
         _stop(process)
-
-
-def until(found: Callable[[], Any], seconds: float) -> Any:
-    """What `found` returns once it is true.
-
-    Raises:
-        TimeoutError: it did not become true in time.
-    """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.3)
-    raise TimeoutError(f"not within {seconds:.0f} s")
 
 
 def _start(

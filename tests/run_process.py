@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.command.main import QUIET
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 _NUMBERS = itertools.count(1)
@@ -33,21 +34,20 @@ class RunProcess:
         """What it logged up to now."""
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 120) -> None:
+    def wait_for(self, text: str) -> None:
         """Wait until it has logged `text`.
 
         Raises:
-            AssertionError: it ended, or took too long.
+            AssertionError: it ended before.
         """
-        end = time.monotonic() + seconds
-        while text not in self.text():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"{text!r} is not in the log:\n{self.text()}")
-            time.sleep(0.02)
+        try:
+            until(lambda: text in self.text(), goes_on=lambda: self.process.poll() is None)
+        except AssertionError as error:
+            raise AssertionError(f"{text!r} is not in the log:\n{self.text()}") from error
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self) -> int:
         """Its exit code."""
-        return self.process.wait(seconds)
+        return self.process.wait()
 
     def interrupt(self, number: int) -> None:
         """Send a signal to the process and all that it started, as a terminal does."""
@@ -60,8 +60,8 @@ class RunProcess:
         self.process.wait()
 
 
-def start_run(arguments: list[str], machine: Path, **variables: str) -> RunProcess:
-    """Start `docs-mlm run --json` with `arguments`; `machine` has its home and its work folder."""
+def start_run(arguments: list[str], machine: Path, verb: str = "run", **variables: str) -> RunProcess:
+    """Start `docs-mlm run --json` or another verb with `arguments`; `machine` has home and work folder."""
     number = next(_NUMBERS)
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("PREFECT_", "DOCS_MLM_"))}
     (machine / "home").mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def start_run(arguments: list[str], machine: Path, **variables: str) -> RunProce
     log, out = machine / f"attempt-{number:03}.log", machine / f"attempt-{number:03}.json"
     with log.open("wb") as err, out.open("wb") as stdout:
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.command", "run", "--json", *arguments],
+            [sys.executable, "-m", "flows.command", verb, "--json", *arguments],
             env=environment, stdout=stdout, stderr=err, cwd=machine, start_new_session=True,
         )  # fmt: skip
     return RunProcess(process=process, log=log, out=out)

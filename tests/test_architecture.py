@@ -121,6 +121,25 @@ def busy_inits(root: Path) -> list[str]:
     ]
 
 
+def private_imports(root: Path) -> list[str]:
+    """Every import of a library's private module, or of a private name in one."""
+    found = []
+    for path in modules(root):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [
+                f"{path.relative_to(root)}: {name}"
+                for name in names
+                if name.split(".")[0] not in ("tasks", "flows")
+                and any(part.startswith("_") and not part.endswith("__") for part in name.split("."))
+            ]
+    return found
+
+
 def test_a_module_imports_its_own_room_and_lower_layers():
     """So no stage imports another, nothing below knows a stage, and tasks know nothing of flows."""
     assert wrong_imports(ROOT) == []
@@ -129,6 +148,11 @@ def test_a_module_imports_its_own_room_and_lower_layers():
 def test_no_files_import_each_other_in_a_circle():
     """Each file can be read after those that it imports."""
     assert circle(ROOT) == []
+
+
+def test_private_parts_of_libraries_are_imported_in_one_place():
+    """Prefect has no public way to say that a run is cancelled; the file that says so says why."""
+    assert private_imports(ROOT) == ["tasks/stage/cancelling.py: prefect._internal.control_listener"]
 
 
 def test_an_init_is_a_docstring_alone():
@@ -176,6 +200,14 @@ def test_a_circle_is_seen(copy):
     found = circle(copy)
     assert found[0] == found[-1]
     assert {"tasks/store/manifest.py", "tasks/store/folders.py"} <= set(found)
+
+
+@pytest.mark.parametrize("line", ["import git._x", "from git.cmd import _y", "from s3fs._z import a"])
+def test_a_private_import_is_seen(copy, line):
+    """A private module or name of a library is named, wherever it is imported."""
+    with (copy / "tasks/run/plan.py").open("a", encoding="utf-8") as stream:
+        stream.write(f"\n\ndef broken():\n    {line}\n")
+    assert [found for found in private_imports(copy) if found.startswith("tasks/run/plan.py: ")]
 
 
 def test_a_busy_init_is_seen(copy):

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from tasks.cards import figures
+from tasks.cards import figures, rounded
 from tasks.models.published import Version
 from tasks.records import short_commit, short_name
 from tasks.store.care import FolderReport, Leftover
 
 if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
+    from flows.several import SeveralSettings
+    from tasks.run.each import Outcome
     from tasks.run.plan import Plan
     from tasks.run.summary import RunSummary
 
@@ -29,7 +31,8 @@ def show_plan(plan: "Plan", *, as_json: bool) -> None:
     """Each stage, whether it is reused, and why."""
     if as_json:
         stages = {
-            n: {"action": s.action, "why": s.why, "key": s.key, "uri": s.uri} for n, s in plan.targets.items()
+            name: {"action": target.action, "why": target.why, "key": target.key, "uri": target.uri}
+            for name, target in plan.targets.items()
         }
         print_json({"run_key": plan.run_key, "name": plan.name, "store": plan.store_url, "stages": stages})
         return
@@ -94,6 +97,22 @@ def show_figures(summary: "RunSummary") -> None:
     OUT.print(f"{training['global_step']:,} steps at {speed}\n")
 
 
+def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_json: bool) -> None:
+    """How each of several sources ended, and what to type next."""
+    if as_json:
+        ended = [asdict(outcome) | {"completed": outcome.completed} for outcome in outcomes]
+        print_json({"store": settings.store, "corpus": settings.corpus, "sources": ended})
+        return
+    table = _table("source", "ended as", "run", "why")
+    for outcome in outcomes:
+        colour = "green" if outcome.completed else "red"
+        state = f"[{colour}]{_escape(outcome.state)}[/]"
+        table.add_row(_escape(outcome.name), state, _escape(outcome.run), _escape(outcome.message))
+    OUT.print()
+    show(table)
+    OUT.print(f"Next:\n  docs-mlm models --store {settings.store}")
+
+
 def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
     """The likeliest tokens for each mask of a text."""
     OUT.print(_escape(text) + "\n")
@@ -119,11 +138,17 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
         OUT.print(f"No model is published in {store} yet: make one with `docs-mlm run` or `docs-mlm demo`.")
         return
     table = _table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
-    for v in versions:
-        accuracy = "–" if v.accuracy is None else f"{v.accuracy:.1%}"
-        figures = [_number(v.loss_before), _number(v.loss_after), accuracy]
-        source = (short_name(v.source), short_commit(v.commit_sha))
-        table.add_row(v.version, *source, f"{v.documents:,}", f"{v.steps:,}", *figures)
+    for version in versions:
+        table.add_row(
+            version.version,
+            short_name(version.source),
+            short_commit(version.commit_sha),
+            f"{version.documents:,}",
+            f"{version.steps:,}",
+            rounded(version.loss_before, ".3f"),
+            rounded(version.loss_after, ".3f"),
+            rounded(version.accuracy, ".1%"),
+        )
     OUT.print(table)
     OUT.print(f"Newest: {versions[-1].uri}")
 
@@ -173,10 +198,6 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _top(predictions: list[str]) -> str:

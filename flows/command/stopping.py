@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from tasks.machine import starting_deaf
+
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a run as Ctrl-C does."""
@@ -33,16 +35,9 @@ def stoppable() -> Iterator[None]:
 def start_own_server() -> None:
     """Start Prefect's temporary server, where no other is set, deaf to Ctrl-C.
 
-    A terminal sends Ctrl-C to every process in the foreground. Without its server the run would try for
-    minutes to tell it that it stopped.
+    Without its server the run would try for minutes to tell it that it stopped.
     """
-    from prefect.client.base import ServerType, determine_server_type
-    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.client.orchestration import get_client
 
-    if determine_server_type() is ServerType.EPHEMERAL:
-        # A blocked signal stays blocked in a child, while one that is ignored would not stay so in uvicorn.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            SubprocessASGIServer().start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    with starting_deaf():
+        get_client(sync_client=True)  # starts the server, if it is to be a temporary one

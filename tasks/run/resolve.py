@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.tasks import exponential_backoff
 
+from tasks.cards import table
 from tasks.errors import DocsMlmError
 from tasks.models.checks import check_base_model
 from tasks.run.plan import Plan, SourcePlan, make_plan
@@ -64,18 +65,8 @@ def show_plan(plan: Plan) -> None:
 
 def plan_table(plan: Plan) -> str:
     """The plan as a Markdown table."""
-    rows = [
-        f"| {name} | {target.action} | {target.why} | `{target.key[:12]}` |" for name, target in plan.rows()
-    ]
-    return "\n".join(
-        [
-            f"**{plan.name}** into `{plan.store_url}`",
-            "",
-            "| stage | action | why | key |",
-            "|---|---|---|---|",
-            *rows,
-        ]
-    )
+    rows = [(name, target.action, target.why, f"`{target.key[:12]}`") for name, target in plan.rows()]
+    return f"**{plan.name}** into `{plan.store_url}`\n\n" + table(("stage", "action", "why", "key"), rows)
 
 
 def check_starts(starts: int) -> None:

@@ -8,7 +8,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from tasks.cards import figures_table, text
+from tasks.cards import figures_table, rounded, table, text
 from tasks.models.published import Version, list_versions, move_latest
 from tasks.publish_model.lineage import Lineage
 from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
@@ -141,15 +141,17 @@ def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
 
 def versions_table(versions: Sequence[Version], last: int = 10) -> str:
     """The newest published versions side by side, the newest first."""
+    head = ("loss before", "after", "accuracy", "steps", "documents", "source", "version")
     rows = [
-        f"| {_loss(v.loss_before)} | {_loss(v.loss_after)} "
-        f"| {'–' if v.accuracy is None else format(v.accuracy, '.1%')} | {v.steps:,} | {v.documents:,} "
-        f"| {text(short_name(v.source))}@{short_commit(v.commit_sha)} | `{v.version}` |"
-        for v in reversed(versions[-last:])
+        (
+            rounded(version.loss_before, ".3f"),
+            rounded(version.loss_after, ".3f"),
+            rounded(version.accuracy, ".1%"),
+            f"{version.steps:,}",
+            f"{version.documents:,}",
+            f"{text(short_name(version.source))}@{short_commit(version.commit_sha)}",
+            f"`{version.version}`",
+        )
+        for version in reversed(versions[-last:])
     ]
-    head = "| loss before | after | accuracy | steps | documents | source | version |"
-    return "\n".join([head, "|---:|---:|---:|---:|---:|---|---|", *rows])
-
-
-def _loss(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return table(head, rows, right=range(5))

@@ -7,7 +7,6 @@ the automation that resumes crashed runs would start a cancelled one again.
 """
 
 from httpx import HTTPError
-from prefect._internal import control_listener
 from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
@@ -16,8 +15,11 @@ from prefect.runtime import flow_run
 def note_cancellation() -> None:
     """If the server has this run as being cancelled, let Prefect's engine know, before it asks itself why.
 
-    There is no public way to say so; `tests/deployments` cancels a real run, and would notice a new Prefect.
+    There is no public way to say so: `control_listener` is Prefect's own, what is used of it is tested in
+    `tests/tasks/stage/test_cancelling.py`, and `tests/deployments` cancels a real run.
     """
+    from prefect._internal import control_listener
+
     if flow_run.id is None or control_listener.get_intent() is not None:
         return
     try:

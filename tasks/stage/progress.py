@@ -11,10 +11,6 @@ from contextvars import ContextVar, copy_context
 from threading import Lock
 from typing import Any
 
-from httpx import HTTPError
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.exceptions import PrefectException
-
 BAR_SECONDS = 4.0
 """Time between two updates of another stage's bar."""
 _LOG = logging.getLogger("docs_mlm")
@@ -28,6 +24,9 @@ class ProgressBar:
         self._words, self._percent = "Begun", 0.0
         self._shown = time.monotonic()
         self._lock = Lock()
+        # Prefect is imported by what runs a stage, and not by what only plans one.
+        from prefect.artifacts import create_progress_artifact
+
         self._id: Any = create_progress_artifact(0.0, key=key, description=self._words)
         # Another thread would not know which server this is.
         self._context = copy_context()
@@ -51,6 +50,10 @@ class ProgressBar:
         self.show("Done" if self._words == "Begun" else self._words, 100.0)
 
     def _update(self) -> None:
+        from httpx import HTTPError
+        from prefect.artifacts import update_progress_artifact
+        from prefect.exceptions import PrefectException
+
         self._shown = time.monotonic()
         try:
             self._context.run(update_progress_artifact, self._id, self._percent, description=self._words)

@@ -48,10 +48,17 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
         remove_unused_columns=False,
         logging_nan_inf_filter=False,
     )
-    # One process trains on one GPU. On several the Trainer would split batches among threads, which cannot
-    # know which rows of theirs are masked.
-    arguments._n_gpu = min(arguments.n_gpu, 1)
+    take_one_gpu(arguments)
     return arguments
+
+
+def take_one_gpu(arguments: TrainingArguments) -> None:
+    """Let one process train on one GPU, however many it sees.
+
+    On several the Trainer would split batches among threads, which cannot know which rows of theirs are
+    masked. It asks for `n_gpu`, which can be set by its private name alone.
+    """
+    arguments._n_gpu = min(arguments.n_gpu, 1)
 
 
 def training_flops(model: PreTrainedModel, windows: Windows, rate: float) -> float:

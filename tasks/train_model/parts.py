@@ -1,4 +1,4 @@
-"""The parts of a training run, loaded and checked."""
+"""The parts of a training run: windows, model, order, batches and what listens, loaded and checked."""
 
 import math
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, TrainerState
 from transformers.modeling_utils import PreTrainedModel
 
 from tasks.errors import UserError
@@ -18,44 +18,69 @@ from tasks.train_model.batches.masking import Masker
 from tasks.train_model.batches.order import PairOrder, WindowOrder
 from tasks.train_model.batches.pairs import Kind, Pairs, allows_false
 from tasks.train_model.batches.windows import Windows
-from tasks.train_model.job import TrainJob, TrainReport
+from tasks.train_model.job import TrainJob
 from tasks.train_model.model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
 from tasks.train_model.model.packing import first_position, prepare_packing
-from tasks.train_model.model.samples import fill, fill_samples, sample_places
+from tasks.train_model.model.samples import fill, sample_places
 from tasks.train_model.reading import read_windows
 from tasks.train_model.settings import TrainSettings
 from tasks.training import hardware
-from tasks.training.curve import last_tenth
-from tasks.training.meter import Listener, Meter
+from tasks.training.callbacks import KeepBest
+from tasks.training.meter import Listener, Meter, stored_state
 from tasks.training.processes import ranks
+from tasks.training.processes.interrupt import StopRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """A job's parts, loaded and checked."""
+class Parts:
+    """Everything that a run is made of."""
 
     job: TrainJob
     model: PreTrainedModel
     tokenizer: Any
     rows: SparseRows
+    """What lets the model compute its masked rows alone."""
     order: WindowOrder
     batches: MaskedBatches
     held_out: Windows | None
     held_out_pairs: Pairs | None
-    places: list[tuple[int, int]]
+    samples: list[tuple[int, int]]
+    """Windows and positions that show what the model guesses, before and after."""
     precision: hardware.Precision
     meter: Meter
+    best: KeepBest
+    stop: StopRequest
+    """Filled in when a signal asks the run to stop."""
+    resumed: TrainerState | None
+    """The Trainer's state in the checkpoint that the run goes on from; None where it begins."""
 
-    def evaluate(self) -> dict[str, float] | None:
-        """Held-out figures of the model as it is."""
+    @property
+    def first_step(self) -> int:
+        """The optimizer steps that were done before this process."""
+        return 0 if self.resumed is None else int(self.resumed.global_step)
+
+    def evaluate(self, model: PreTrainedModel | None = None) -> dict[str, float] | None:
+        """Held-out figures of the model as it is, or None where nothing is held out.
+
+        Args:
+            model: the same as the Trainer has wrapped it.
+        """
         if self.held_out is None:
             return None
-        batches, pairs = self.batches, self.held_out_pairs
         return evaluate(
-            self.model, self.rows, self.held_out, batches.masker, batches.pad_token_id, pairs=pairs
+            self.model if model is None else model,
+            self.rows,
+            self.held_out,
+            self.batches.masker,
+            self.batches.pad_token_id,
+            pairs=self.held_out_pairs,
         )
+
+    def fill(self) -> list[list[str]]:
+        """The model's best tokens for the samples."""
+        return fill(self.model, self.tokenizer, self.held_out, self.samples) if self.held_out else []
 
     def token_counts(self) -> Tokens:
         """(vocabulary,) how often each token occurs in the training windows; special ones never do."""
@@ -63,11 +88,7 @@ class _Run:
         counts[list(self.batches.masker.special_ids)] = 0
         return counts
 
-    def fill(self) -> list[list[str]]:
-        """The model's best tokens for the sample places."""
-        return fill(self.model, self.tokenizer, self.held_out, self.places) if self.held_out else []
-
-    def reloaded(self) -> "_Run":
+    def reloaded(self) -> "Parts":
         """The same with the model that was saved, whole where the trained one is in shards."""
         model = load_model(
             self.job.output / "model",
@@ -79,81 +100,25 @@ class _Run:
         ).to("cuda" if torch.cuda.is_available() else "cpu")
         return replace(self, model=model, rows=SparseRows(model))
 
-    def outcome(self, step: int, resumed: int, history: list[dict[str, float]]) -> TrainReport:
-        """Measure the finished model, and tell everything."""
-        before, after = self.meter.baseline, self.evaluate() if ranks.rank() == 0 else None
-        samples = []
-        if self.held_out is not None and after is not None and before is not None:
-            stage_logger().info(
-                "Held-out loss after: %.4f, before: %.4f", after["loss"], before["eval"]["loss"]
-            )
-            samples = fill_samples(self.held_out, self.tokenizer, self.places, before["fill"], self.fill())
-        return TrainReport(
-            global_step=step,
-            resumed_from_step=resumed,
-            tokens_per_second=self.meter.tokens_per_second,
-            padding_share=self.meter.padding_share,
-            loss=last_tenth(history),
-            eval_before=before["eval"] if before else None,
-            eval_after=after,
-            device=hardware.device_name(),
-            precision=self.precision,
-            peak_memory_bytes=hardware.peak_memory_bytes(),
-            mfu=self.meter.mfu,
-            history=history,
-            fill_samples=samples,
-        )
 
+def load_parts(job: TrainJob, on_progress: Listener | None = None) -> Parts:
+    """Load the windows, the tokenizer and the model, and lay out the run.
 
-def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
-    """Load windows, tokenizer and model, and lay out the run."""
+    Raises:
+        UserError: there is nothing to train on, or the model does not fit the windows or the objective.
+    """
     settings = job.settings
     threads = hardware.set_threads(ranks.local_ranks())
-    splits = read_windows(job.data)
-    windows, held_out = splits["train"], splits.get("eval")
-    if not len(windows):
-        raise UserError(
-            "there are no training windows: the corpus is empty, see filter.min_chars and include"
-        )
-    held_out = held_out if held_out is not None and len(held_out) else None
+    windows, held_out = load_windows(job)
     tokenizer = AutoTokenizer.from_pretrained(job.data / "tokenizer", trust_remote_code=False)
-    model = load_model(
-        job.location,
-        scratch=job.scratch,
-        revision=job.revision,
-        vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        max_seq_length=max(int(split.lengths.max(initial=0)) for split in splits.values()),
-        seed=settings.seed,
-        attention_dropout=settings.attention_dropout,
-        hidden_dropout=settings.hidden_dropout,
-        pairs=settings.objective != "mlm",
-    )
+    model = starting_model(job, tokenizer, windows, held_out)
     precision = hardware.choose_precision(settings.precision)
     rows = SparseRows(model)
     pairs, held_out_pairs = make_pairs(windows, held_out, tokenizer, settings)
-    batch = {
-        "seed": settings.seed,
-        "batch_size": settings.per_device_train_batch_size,
-        "accumulation": settings.gradient_accumulation_steps,
-        "ranks": ranks.ranks(),
-    }
-    order = WindowOrder(lengths=windows.lengths, **batch)
-    if pairs is not None:
-        order = PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
-    masker = Masker(
-        seed=settings.seed,
-        mask_token_id=tokenizer.mask_token_id,
-        special_ids=tuple(sorted(tokenizer.all_special_ids)),
-        vocab_size=len(tokenizer),
-        mask_share=settings.mask_replace_prob,
-        random_share=settings.random_replace_prob,
-        strategy=settings.masking,
-        code_weight=settings.code_mask_weight,
-    )
+    order = make_order(windows, pairs, settings)
     batches = MaskedBatches(
         windows=windows,
-        masker=masker,
+        masker=make_masker(tokenizer, settings),
         pad_token_id=tokenizer.pad_token_id,
         rate=settings.mlm_probability,
         final_rate=settings.final_mlm_probability or settings.mlm_probability,
@@ -161,19 +126,7 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         pairs=pairs,
         packed_from=packed_from(model, rows, precision) if settings.packing else None,
     )
-    stage_logger().info(
-        "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
-        f"{model.num_parameters():,}",
-        batches.total_steps,
-        order.global_batch,
-        hardware.device_name(),
-        precision,
-        threads,
-        rows.depth,
-    )
-    if rows.depth == "none":
-        stage_logger().warning("%s allows no sparse head: its head computes every row", type(model).__name__)
-    return _Run(
+    parts = Parts(
         job=job,
         model=model,
         tokenizer=tokenizer,
@@ -182,21 +135,54 @@ def _prepare(job: TrainJob, on_progress: Listener | None) -> _Run:
         batches=batches,
         held_out=held_out,
         held_out_pairs=held_out_pairs,
-        places=sample_places(held_out, tokenizer) if held_out else [],
+        samples=sample_places(held_out, tokenizer) if held_out else [],
         precision=precision,
-        meter=Meter(
-            batches.total_steps, training_flops(model, windows, settings.mlm_probability), on_progress
-        ),
+        meter=make_meter(model, batches, on_progress),
+        best=best_so_far(job),
+        stop=StopRequest(),
+        resumed=stored_state(job.resume_from),
     )
+    announce(parts, threads)
+    return parts
 
 
-def packed_from(model: PreTrainedModel, rows: SparseRows, precision: hardware.Precision) -> int | None:
-    """The first position of a packed row's windows, or None, said in the log, where rows are not packed."""
-    problem = prepare_packing(model, rows, precision)
-    if problem is None:
-        return first_position(model)
-    stage_logger().warning("Batches are padded, not packed: %s", problem)
-    return None
+def load_windows(job: TrainJob) -> tuple[Windows, Windows | None]:
+    """The windows to train on, and those held out, or None where there are none.
+
+    Raises:
+        UserError: there are none to train on.
+    """
+    splits = read_windows(job.data)
+    windows, held_out = splits["train"], splits.get("eval")
+    if not len(windows):
+        raise UserError(
+            "there are no training windows: the corpus is empty, see filter.min_chars and include"
+        )
+    return windows, held_out if held_out is not None and len(held_out) else None
+
+
+def starting_model(
+    job: TrainJob, tokenizer: Any, windows: Windows, held_out: Windows | None
+) -> PreTrainedModel:
+    """The model that training begins with.
+
+    Raises:
+        UserError: it does not fit the windows, the tokenizer or the objective.
+    """
+    settings = job.settings
+    splits = [windows] if held_out is None else [windows, held_out]
+    return load_model(
+        job.location,
+        scratch=job.scratch,
+        revision=job.revision,
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        max_seq_length=max(int(split.lengths.max()) for split in splits),
+        seed=settings.seed,
+        attention_dropout=settings.attention_dropout,
+        hidden_dropout=settings.hidden_dropout,
+        pairs=settings.objective != "mlm",
+    )
 
 
 def make_pairs(
@@ -228,7 +214,75 @@ def make_pairs(
     )
 
 
+def make_order(windows: Windows, pairs: Pairs | None, settings: TrainSettings) -> WindowOrder:
+    """The order of training, of windows or of pairs."""
+    batch = {
+        "seed": settings.seed,
+        "batch_size": settings.per_device_train_batch_size,
+        "accumulation": settings.gradient_accumulation_steps,
+        "ranks": ranks.ranks(),
+    }
+    if pairs is None:
+        return WindowOrder(lengths=windows.lengths, **batch)
+    return PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
+
+
+def make_masker(tokenizer: Any, settings: TrainSettings) -> Masker:
+    """What masks the tokens of a tokenizer as the settings say."""
+    return Masker(
+        seed=settings.seed,
+        mask_token_id=tokenizer.mask_token_id,
+        special_ids=tuple(sorted(tokenizer.all_special_ids)),
+        vocab_size=len(tokenizer),
+        mask_share=settings.mask_replace_prob,
+        random_share=settings.random_replace_prob,
+        strategy=settings.masking,
+        code_weight=settings.code_mask_weight,
+    )
+
+
 def total_steps(order: WindowOrder, settings: TrainSettings) -> int:
     """Optimizer steps of the whole run."""
     steps = math.ceil(settings.num_train_epochs * order.steps_per_epoch)
     return min(steps, settings.max_steps) if settings.max_steps > 0 else steps
+
+
+def packed_from(model: PreTrainedModel, rows: SparseRows, precision: hardware.Precision) -> int | None:
+    """The first position of a packed row's windows, or None, said in the log, where rows are not packed."""
+    problem = prepare_packing(model, rows, precision)
+    if problem is None:
+        return first_position(model)
+    stage_logger().warning("Batches are padded, not packed: %s", problem)
+    return None
+
+
+def make_meter(model: PreTrainedModel, batches: MaskedBatches, on_progress: Listener | None) -> Meter:
+    """What counts the run, and tells of it."""
+    return Meter(batches.total_steps, training_flops(model, batches.windows, batches.rate), on_progress)
+
+
+def best_so_far(job: TrainJob) -> KeepBest:
+    """What keeps the best weights, with those that the checkpoint brought."""
+    settings = job.settings
+    best = KeepBest(
+        job.checkpoints, keep=settings.load_best_model_at_end, patience=settings.early_stopping_patience
+    )
+    best.restore(job.resume_from)
+    return best
+
+
+def announce(parts: Parts, threads: int) -> None:
+    """Say in the log what is about to be trained, and on what."""
+    model, depth = parts.model, parts.rows.depth
+    stage_logger().info(
+        "Training %s parameters for %d steps of %d windows on %s (%s, threads: %d); sparse from: %s",
+        f"{model.num_parameters():,}",
+        parts.batches.total_steps,
+        parts.order.global_batch,
+        hardware.device_name(),
+        parts.precision,
+        threads,
+        depth,
+    )
+    if depth == "none":
+        stage_logger().warning("%s allows no sparse head: its head computes every row", type(model).__name__)

@@ -10,64 +10,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainingArguments
-from transformers.modeling_utils import PreTrainedModel
 from transformers.trainer_callback import PrinterCallback
 
 from tasks.train_model.batches.batch import Batch
-from tasks.train_model.batches.loader import EpochLoader, EpochOrder, MaskedBatches, for_trainer
+from tasks.train_model.batches.loader import EpochLoader, EpochOrder, for_trainer
 from tasks.train_model.batches.masking import IGNORED
-from tasks.train_model.batches.order import WindowOrder
-from tasks.train_model.batches.pairs import Pairs
-from tasks.train_model.batches.windows import Windows
-from tasks.train_model.model.evaluation import evaluate
-from tasks.train_model.model.heads import SparseRows, masked_logits, masked_loss, mlm_logits, pair_loss
-from tasks.training.hardware import Precision
-from tasks.training.meter import Meter
+from tasks.train_model.model.heads import masked_logits, masked_loss, mlm_logits, pair_loss
+from tasks.train_model.parts import Parts
 from tasks.training.processes import ranks
 from tasks.training.processes.interrupt import stand_aside
 
 
 class MlmTrainer(Trainer):
-    """Trains a masked language model on batches that are planned, with the loss at masked rows only."""
+    """Trains a masked language model on batches in a counted order, with the loss at masked rows only."""
 
     loss_is_scaled_for_ga = True
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        args: TrainingArguments,
-        *,
-        rows: SparseRows,
-        order: WindowOrder,
-        batches: MaskedBatches,
-        held_out: Windows | None,
-        held_out_pairs: Pairs | None,
-        meter: Meter,
-        precision: Precision,
-        callbacks: list[TrainerCallback],
-        tokenizer: Any,
-    ) -> None:
-        self.rows, self.order, self.batches = rows, order, batches
-        self.held_out, self.held_out_pairs = held_out, held_out_pairs
-        self.meter, self.precision = meter, precision
+    def __init__(self, parts: Parts, arguments: TrainingArguments, callbacks: list[TrainerCallback]) -> None:
+        self.parts = parts
         super().__init__(
-            model,
-            args,
-            train_dataset=batches,
-            eval_dataset=held_out,
-            processing_class=tokenizer,
-            callbacks=[meter, *callbacks],
+            parts.model,
+            arguments,
+            train_dataset=parts.batches,
+            eval_dataset=parts.held_out,
+            processing_class=parts.tokenizer,
+            callbacks=[parts.meter, *callbacks],
         )
         # The masked tokens of a step must be counted for every model, whatever its forward takes.
         self.model_accepts_loss_kwargs = True
         self.remove_callback(PrinterCallback)
 
     def get_train_dataloader(self) -> EpochLoader:
-        """The planned micro-batches of this rank, made by the data workers."""
+        """The batches of this rank in their order, made by the data workers."""
         workers = self.args.dataloader_num_workers
         return EpochLoader(
-            self.batches,
-            batch_sampler=EpochOrder(self.order, self.args.process_index),
+            self.parts.batches,
+            batch_sampler=EpochOrder(self.parts.order, self.args.process_index),
             collate_fn=for_trainer,
             num_workers=workers,
             # Spawned, not forked: the store's client, which uploads checkpoints meanwhile, survives no fork.
@@ -81,7 +59,7 @@ class MlmTrainer(Trainer):
 
     def autocast_smart_context_manager(self, cache_enabled: bool | None = True) -> Any:
         """bf16 products in training only: evaluation stays in fp32, so that its figures compare."""
-        enabled = self.precision == "bf16"
+        enabled = self.parts.precision == "bf16"
         return torch.autocast(
             self.args.device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=cache_enabled
         )
@@ -95,7 +73,7 @@ class MlmTrainer(Trainer):
     ) -> Any:
         """The loss of a micro-batch, as its share of the whole optimizer step's."""
         batch = Batch.from_dict(inputs)
-        with self.rows.at(batch.places):
+        with self.parts.rows.at(batch.places):
             outputs = model(**batch.inputs)
         if num_items_in_batch is None:
             num_items_in_batch = (batch.labels != IGNORED).sum()
@@ -116,28 +94,34 @@ class MlmTrainer(Trainer):
         batch = Batch.from_dict(inputs)
         real = batch.real
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
-        self.meter.add(self._mlm_loss, real, batch.computed)
+        self.parts.meter.add(self._mlm_loss, real, batch.computed)
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Keep the loss curve exact across restarts, and say more than the loss."""
+        meter, step = self.parts.meter, self.state.global_step
         if "loss" in logs:
-            logs["loss"] = self.meter.take_loss(self.state.global_step)
-            logs |= self.meter.report(self.state.global_step, logs["loss"], logs["learning_rate"])
+            logs["loss"] = meter.take_loss(step)
+            logs |= meter.report(step, logs["loss"], logs["learning_rate"])
         if "loss" in logs or "eval_loss" in logs:
             super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Held-out figures on fixed masks, each name with `eval_` before it."""
-        self.meter.pause()
-        if self.held_out is None:
+        """Held-out figures on fixed masks, each name with `eval_` before it.
+
+        Raises:
+            ValueError: there are no held-out windows.
+        """
+        self.parts.meter.pause()
+        found = ranks.from_first(self.parts.evaluate(self.model))
+        if found is None:
             raise ValueError("there are no held-out windows")
-        batches, pairs = self.batches, self.held_out_pairs
-        found = evaluate(
-            self.model, self.rows, self.held_out, batches.masker, batches.pad_token_id, pairs=pairs
-        )
-        metrics = {f"eval_{name}": value for name, value in ranks.from_first(found).items()}
+        metrics = {f"eval_{name}": value for name, value in found.items()}
         self.log(dict(metrics))
+        self._tell_callbacks(metrics)
+        return metrics
+
+    def _tell_callbacks(self, metrics: dict[str, float]) -> None:
+        """Let the callbacks hear of an evaluation, as the Trainer's own does: what they decide is done."""
         handler = self.callback_handler
         self.control: TrainerControl = handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics

@@ -212,6 +212,7 @@ def _started_in(folder: Path) -> Any:
     """A run in an SQLite file, with its artifacts beside it."""
     import mlflow
 
+    folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
     stage_logger().info("MLflow's files: %s", folder)

@@ -6,7 +6,8 @@ import signal
 
 import yaml
 
-from tests.prefect_server import ROOT, until
+from tests.prefect_server import ROOT
+from tests.waiting import until
 
 
 def test_a_killed_run_comes_back_by_itself(server, tiny, tmp_path):
@@ -21,11 +22,11 @@ def test_a_killed_run_comes_back_by_itself(server, tiny, tmp_path):
     parameters = tiny(max_steps=400, save_steps=20, logging_steps=10, seed=2)
     with server.worker(tmp_path / "first") as process:
         id_ = server.start("docs-mlm/on-demand", **parameters)
-        until(lambda: list(tmp_path.glob("store/checkpoints/*/*/manifest.json")), 120)
+        until(lambda: list(tmp_path.glob("store/checkpoints/*/*/manifest.json")))
         os.kill(process.pid, signal.SIGKILL)
         os.kill(server.process_of(id_), signal.SIGKILL)
     assert server.run(id_)["state_name"] == "Running", "nobody has told the server"
-    server.wait(id_, "AwaitingRetry", seconds=110)
+    server.wait(id_, "AwaitingRetry")
     with server.worker(tmp_path / "second"):
         run = server.wait(id_, "Completed")
     assert run["run_count"] == 2

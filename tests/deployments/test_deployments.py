@@ -7,7 +7,7 @@ import pytest
 
 from tasks.models.published import list_versions
 from tasks.store.folders import Store
-from tests.prefect_server import until
+from tests.waiting import until
 
 LONG = {"max_steps": 100_000, "save_steps": 50, "logging_steps": 10}
 """A training of minutes, which the tests stop."""
@@ -47,7 +47,7 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
         events = worker.post("/events/filter", chosen)["events"]
         return [event for event in events if event["resource"]["docs-mlm.model.uri"] == version.uri]
 
-    assert len(until(published, 120)) == 1
+    assert len(until(published)) == 1
 
 
 def test_the_demo_runs_when_its_schedule_says_so(worker, store):
@@ -62,7 +62,7 @@ def test_the_demo_runs_when_its_schedule_says_so(worker, store):
         def scheduled() -> list[dict]:
             return [run for run in worker.runs(deployment_id={"any_": [id_]}) if run["auto_scheduled"]]
 
-        first = min(until(scheduled, 120), key=lambda run: run["expected_start_time"])
+        first = min(until(scheduled), key=lambda run: run["expected_start_time"])
         worker.wait(first["id"], "Completed")
     finally:
         worker.call("DELETE", f"/deployments/{id_}/schedules/{made['id']}")
@@ -106,14 +106,14 @@ def test_a_cancelled_run_saves_and_the_next_goes_on(worker, tiny, tmp_path):
     worker.wait_for_log(id_, "Step ")
     process = worker.process_of(id_)
     worker.post(f"/flow_runs/{id_}/set_state", {"state": {"type": "CANCELLING"}})
-    worker.wait(id_, "Cancelled", seconds=90)
-    until(lambda: not Path(f"/proc/{process}").exists(), 120)
+    worker.wait(id_, "Cancelled")
+    until(lambda: not Path(f"/proc/{process}").exists())
     # Before SIGTERM, the worker must hear of it; SIGKILL, 30 s after, would have left no such line.
-    worker.wait_for_log(id_, "Asked to stop: saved step", seconds=60)
-    worker.wait_for_log(id_, "Flow run was cancelled.", seconds=60)
+    worker.wait_for_log(id_, "Asked to stop: saved step")
+    worker.wait_for_log(id_, "Flow run was cancelled.")
     assert list(tmp_path.glob("store/checkpoints/*/*/manifest.json"))
     again = worker.start("docs-mlm/on-demand", **parameters)
     worker.wait(again, "Running")
     worker.wait_for_log(again, "Resuming from step")
     worker.post(f"/flow_runs/{again}/set_state", {"state": {"type": "CANCELLING"}})
-    worker.wait(again, "Cancelled", seconds=90)
+    worker.wait(again, "Cancelled")

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.models.published import list_versions
 from tasks.store.folders import Store
-from tests.prefect_server import until
+from tests.waiting import until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -76,10 +76,10 @@ def test_a_run_is_started_by_the_form(worker, git, page, tmp_path):
     def new_runs() -> set[str]:
         return {run["id"] for run in worker.runs()} - known
 
-    (id_,) = until(new_runs, 120)
+    (id_,) = until(new_runs)
     page.goto(f"{worker.url}/runs/flow-run/{id_}")
     worker.wait(id_, "Running")
-    until(lambda: "Step " in worker.logs(id_), 120)
+    until(lambda: "Step " in worker.logs(id_))
     picture(page, "running")
     # The page says so of each task before it says so of the run.
     worker.wait(id_, "Completed")

@@ -25,12 +25,6 @@ PASSWORD = "pass-in-url"
 LICENCE = Path(__file__).parents[2] / "LICENSE"
 
 
-@pytest.fixture(autouse=True)
-def one_server(server_url, monkeypatch):
-    """The runs' own processes find the tests' server, instead of starting one each."""
-    monkeypatch.setenv("PREFECT_API_URL", server_url)
-
-
 def test_one_failure_does_not_sink_the_others(chosen, repositories):
     """Of two sources the first does not exist: the second's model is published, and the first is named."""
     settings = chosen(train={"max_steps": 2})

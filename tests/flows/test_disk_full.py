@@ -65,7 +65,7 @@ def test_a_full_disk_at_each_stage(repositories, server_url, tmp_path, monkeypat
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=run_on_a_full_disk, args=(parameters, results))
     process.start()
-    process.join(200)
+    process.join()
     found = json.loads(results.read_text())
     uri, _ = found.pop("afterwards")
     assert {stage: error for stage, (error, _) in found.items()} == dict.fromkeys(STAGES, "StoreError")

@@ -251,7 +251,7 @@ def training(line: Line) -> Made:
     from tasks.train_model.batches.masking import Masker
     from tasks.train_model.batches.order import PairOrder, WindowOrder
     from tasks.train_model.batches.pairs import Pairs
-    from tasks.train_model.batches.windows import read_windows
+    from tasks.train_model.reading import read_windows
 
     folder = line.files(line.tokenized())
     train = read_windows(folder)["train"]

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tasks.clone_docs.joining import joint_name
 from tasks.records import Corpus, TokenizedDataset, short_name
 
 
@@ -46,12 +45,3 @@ def test_coverage_is_trained_tokens_over_the_documents_tokens():
 def test_sources_have_short_names(source, expected):
     """Owner and repository of a URL without host, port or suffix; a file's own name."""
     assert short_name(source) == expected
-
-
-def test_several_sources_have_one_name():
-    """Up to three are named, by the last part of each; of more, the others are counted."""
-    urls = [f"https://host/owner/{name}.git" for name in "abcd"]
-    assert joint_name(urls[:1]) == "a"
-    assert joint_name(urls[:3]) == "a+b+c"
-    assert joint_name(urls) == "a+b+2-more"
-    assert short_name(joint_name(urls)) == joint_name(urls)

@@ -4,11 +4,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
+
+from tasks.machine import starting_deaf
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
@@ -50,20 +51,12 @@ def delayed_stop(request: StopRequest) -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def starting_helpers() -> Iterator[None]:
+def starting_helpers() -> AbstractContextManager[None]:
     """Within, processes are started that hear no SIGTERM and no SIGINT before they call `stand_aside`.
 
-    Both come to a whole process group: Ctrl-C from the terminal, SIGTERM from many that end services. The
-    step that is to be finished still needs its data workers then.
+    The step that is to be finished when one of them comes still needs its data workers then.
     """
-    # Started by the first of them otherwise, it would unblock the signals.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return starting_deaf(*STOPS)
 
 
 def stand_aside(_worker: int) -> None:

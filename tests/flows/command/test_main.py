@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.command.main import build_parser, read_settings
 from tests.flows.conftest import DOCUMENTS, files_under
 from tests.git_server import GitServer, make_repository
 from tests.tiny import save_tiny_bert
@@ -46,51 +45,6 @@ def folder(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
-
-
-def settings_of(*arguments: str):
-    """The settings that a call would run with."""
-    parser, _, sources = build_parser()
-    parsed = parser.parse_args(["run", *arguments])
-    return read_settings(parsed, sources["run"])
-
-
-def test_flags_over_yaml_over_environment_over_defaults(tmp_path, monkeypatch):
-    """Each layer wins over the one below, setting by setting."""
-    monkeypatch.setenv("DOCS_MLM_TRAIN__SEED", "1")
-    monkeypatch.setenv("DOCS_MLM_TRAIN__SAVE_STEPS", "1")
-    monkeypatch.setenv("DOCS_MLM_TRAIN__LOGGING_STEPS", "1")
-    path = tmp_path / "settings.yaml"
-    path.write_text("train:\n  seed: 2\n  save_steps: 2\n")
-    train = settings_of(str(path), "--train.seed", "3").train
-    assert (train.seed, train.save_steps, train.logging_steps, train.save_total_limit) == (3, 2, 1, 2)
-
-
-def test_flags_reach_every_kind_of_setting():
-    """Lists, switches, paths, nested sizes and none are all given by flags."""
-    chosen = settings_of(
-        "demo", "--source.include", "a/*.md", "--source.include", "b/*.md", "--no-filter.keep-code",
-        "--source.folder", "/docs", "--model.from-scratch.hidden-size", "96", "--train.report-to", "wandb",
-    )  # fmt: skip
-    assert chosen.source.include == ["a/*.md", "b/*.md"]
-    assert chosen.filter.keep_code is False
-    assert chosen.source.folder == Path("/docs")
-    assert chosen.model.from_scratch.hidden_size == 96
-    assert chosen.model.from_scratch.vocab_size == 4096, "the preset's own size stays"
-    assert chosen.train.report_to == ["wandb"]
-    assert settings_of("demo", "--model.from-scratch", "null").model.from_scratch is None
-
-
-def test_help_is_there_at_once():
-    """Help needs neither Prefect nor torch, and names every subcommand."""
-    code = (
-        "import sys\nfrom flows.command.main import main\n"
-        "try: main(['run', '--help'])\nexcept SystemExit: pass\n"
-        "sys.stderr.write(','.join({'prefect', 'torch', 'transformers', 'datasets'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "--train.learning-rate" in done.stdout
-    assert done.stderr == ""
 
 
 def test_run_prints_one_json_object(command, tiny_yaml, repositories, tmp_path):
@@ -289,8 +243,8 @@ def test_a_host_that_refuses_is_a_network_fault(command, tiny_yaml, tmp_path, mo
     assert "Traceback" not in err
 
 
-def test_modules_run_ad_hoc(repositories, tmp_path):
-    """`python -m flows.adapt` takes what `docs-mlm run` takes."""
+def test_the_package_is_the_command():
+    """`python -m flows.command` takes what `docs-mlm` takes."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.command", "run", "demo", "--source.ulr", "x"],
         capture_output=True,
@@ -298,7 +252,7 @@ def test_modules_run_ad_hoc(repositories, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert "--source.url" in done.stderr
+    assert "did you mean --source.url?" in done.stderr
 
 
 def test_calls_without_a_repository_ask_for_one(command, tiny_yaml, tmp_path):

@@ -13,6 +13,7 @@ from tasks.store.folders import Store
 from tests.run_process import start_run
 from tests.s3_server import fault_proxy
 from tests.soak import SETTINGS, environment_of
+from tests.waiting import until
 
 LONG = SETTINGS | {"train": SETTINGS["train"] | {"max_steps": -1, "num_train_epochs": 900.0}}
 
@@ -50,17 +51,14 @@ def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, workers, argume
     attempt = start_run(arguments, machine, **own)
     attempt.wait_for("Stored checkpoint")
     attempt.interrupt(number)
-    assert attempt.wait(120) == code, attempt.text()
+    assert attempt.wait() == code, attempt.text()
     log = attempt.text()
     saved = int(re.search(r"Asked to stop: saved step (\d+)", log)[1])
     assert "run the same command again to go on from the newest checkpoint" in log
     assert re.search(r"Flow run .* - Finished in state Crashed", log)
     assert "Traceback" not in log
     assert attempt.out.read_text() == ""
-    end = time.monotonic() + 30
-    while left := processes_of(machine):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
+    until(lambda: not processes_of(machine))
     (key,) = store.folders(store.uri("checkpoints"))
     newest = store.folders(store.uri("checkpoints", key))[-1]
     assert newest.startswith(f"step-{saved:010d}-")
@@ -83,6 +81,6 @@ def test_a_second_ctrl_c_stops_at_once(arguments, server_url, s3, tmp_path):
         time.sleep(2)
         assert attempt.process.poll() is None
         attempt.interrupt(signal.SIGINT)
-        assert attempt.wait(120) == 130
+        assert attempt.wait() == 130
         # Said when the first one's 25 seconds for the store are over.
         assert "The last checkpoint is not in the store" not in attempt.text()

@@ -1,13 +1,38 @@
 """Several runs, each a process: so many at once, all waited for, and stopped together."""
 
+import json
 import multiprocessing
+import os
 import signal
+import threading
 import time
+from pathlib import Path
 
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 
 from tasks.clone_docs.settings import SourceSettings
-from tasks.run.each import Outcome, in_turn, outcome_table, source_label
+from tasks.run.each import Outcome, in_turn, outcome_table, run_each, source_label, stop
+
+
+@flow(persist_result=False)
+def child_flow(file: str) -> None:
+    """Note what a child finds."""
+    in_thread: list[str] = []
+    thread = threading.Thread(target=lambda: in_thread.append(PREFECT_API_URL.value()))
+    thread.start()
+    thread.join()
+    seen = {
+        "server": PREFECT_API_URL.value(),
+        "in a thread": in_thread[0],
+        "parent": flow_run.parent_flow_run_id,
+        "tags": flow_run.tags,
+        "deaf": signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
+    }
+    Path(file).write_text(json.dumps(seen))
 
 
 def work(log, name, seconds):
@@ -62,6 +87,61 @@ def test_an_interrupt_stops_what_runs_and_starts_nothing_more():
         in_turn(["a", "b", "c"], start, at_once=2)
     assert not processes[0].is_alive()
     assert entries(log) == [("a", "stopped")]
+
+
+class Stubborn:
+    """A process that takes its time to stop, while its parent is interrupted again."""
+
+    def __init__(self):
+        self.told = []
+
+    def is_alive(self):
+        """It never ends by itself."""
+        return True
+
+    def terminate(self):
+        """Asked to."""
+        self.told.append("terminate")
+
+    def join(self, timeout=None):
+        """Waited for."""
+        raise KeyboardInterrupt
+
+    def kill(self):
+        """Made to."""
+        self.told.append("kill")
+
+
+def test_a_second_interrupt_kills():
+    """Who interrupts again while the children save does not wait for them."""
+    children = [Stubborn(), Stubborn()]
+    with pytest.raises(KeyboardInterrupt):
+        stop(children)
+    assert [child.told for child in children] == [["terminate", "kill"]] * 2
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_child_knows_its_parents_server_from_its_first_moment(tmp_path, monkeypatch):
+    """Prefect's function for it starts a process with this environment, as this run's child, with its tags.
+
+    Its threads know the server too, to which they log.
+    """
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    file = tmp_path / "seen.json"
+
+    @flow
+    def parent():
+        with get_client(sync_client=True) as client:
+            url = str(client.api_url).rstrip("/")
+        (outcome,) = run_each(child_flow, {"a": {"file": str(file)}}, at_once=1)
+        return url, outcome, flow_run.id
+
+    url, outcome, parent_id = parent()
+    assert (outcome.name, outcome.state) == ("a", "Completed")
+    seen = json.loads(file.read_text())
+    wanted = {"server": url, "in a thread": url, "parent": parent_id, "tags": ["source: a"], "deaf": True}
+    assert seen == wanted
+    assert "PREFECT_API_URL" not in os.environ
 
 
 def test_labels_hold_no_secrets():

@@ -85,3 +85,14 @@ def test_the_plan_shows_each_source(settings, pinned):
     assert "| corpus of two | run | not in the store yet |" in table
     assert table.startswith("**one+two@")
     assert sorted(plan.missing()) == ["label of x/one", "label of x/two"]
+
+
+def test_texts_of_a_joint_corpus_can_be_exported(settings, pinned, tmp_path):
+    """The dataset is then wanted for itself, of all sources together and of none alone."""
+    publish = settings.publish.model_copy(update={"export_texts": tmp_path / "texts.json"})
+    exporting = settings.model_copy(update={"publish": publish})
+    sources = pinned("x/one", "x/two")
+    plan = make_joint_plan(exporting, sources)
+    assert plan.run_key == make_joint_plan(settings, sources).run_key
+    assert plan.targets["dataset"].action == "run"
+    assert sorted(plan.missing()) == ["label of x/one", "label of x/two"]

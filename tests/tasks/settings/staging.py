@@ -44,7 +44,8 @@ class Staged:
 
     def train(self, base: PinnedModel | None = None, **changes: Any) -> Watched:
         """Train with the settings of `BASE` and these changes, under the same key each time."""
-        key = "1" * 32
+        key, settings = "1" * 32, TrainSettings(**(BASE | changes))
+        base = base or resolve_model(ModelSettings(from_scratch=TINY))
         target = Target(
             stage="training",
             key=key,
@@ -53,14 +54,14 @@ class Staged:
             why="",
             store_url=self.store.url,
             work_dir=str(self.work_dir),
+            settings=train_model.recipe(base, settings),
         )
-        base = base or resolve_model(ModelSettings(from_scratch=TINY))
         self.store.remove(target.uri)
         with pytest.MonkeyPatch.context() as patch, watching() as found:
             # What Prefect shows of a training needs its server.
             patch.setattr("tasks.training.watch.TrainingWatch", lambda: None)
             patch.setattr(CheckpointKeeper, "submit", _submit_and_wait)
-            record = train_model.make(target, self.tokenized, base, TrainSettings(**(BASE | changes)))
+            record = train_model.make(target, self.tokenized, base, settings)
         found.report = record
         shutil.rmtree(self.work_dir / "trained", ignore_errors=True)
         found.folder = self.store.fetch(record.uri, self.work_dir / "trained") / TrainedModel.MODEL

@@ -49,6 +49,16 @@ def test_texts_of_more_characters_are_dropped(tmp_path: Path, most: int) -> None
     assert {len(text) for text in found.values()} == set(range(1, most + 1))
 
 
+@pytest.mark.setting("filter.max_chars")
+@pytest.mark.parametrize(("most", "stays"), [(86, False), (87, True)])
+def test_markdown_of_more_characters_is_dropped_unread(tmp_path: Path, most: int, stays: bool) -> None:
+    """The limit holds for the Markdown too, before it is parsed, however little text is in it."""
+    source = "[link](" + "x" * 79 + ")"
+    assert len(source) == 87
+    found = kept(tmp_path, {"a.md": "short", "b.md": source}, cleaning="text", max_chars=most)
+    assert ("b.md" in found) is stays
+
+
 WORDS = [f"word{number}" for number in range(1000)]
 TEXT = " ".join(WORDS)
 SIMILAR = " ".join([*WORDS[:824], *(f"other{number}" for number in range(176))])

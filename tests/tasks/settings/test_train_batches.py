@@ -200,9 +200,10 @@ def test_weights_order_and_masks_follow_from_the_seed(runs: Runs, seed: int) -> 
 
 @pytest.mark.setting("train.seed")
 def test_dropout_follows_from_the_seed(corpus: Path, tmp_path: Path, runs: Runs) -> None:
-    """With dropout, the same seed gives the same weights to the bit, and another one others."""
+    """torch draws from the seed: it gives the same weights to the bit, and another one others."""
     changes: dict[str, Any] = {"hidden_dropout": 0.3, "max_steps": 3}
     one = runs(seed=7, **changes)
+    assert {batch.seed for step in one.steps for batch in step.batches} == {7}
     again = watched(corpus, tmp_path, seed=7, **changes)
     assert same(one.weights, again.weights)
     assert not same(one.weights, runs(**changes).weights)

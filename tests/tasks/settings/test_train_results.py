@@ -206,14 +206,14 @@ def test_so_many_processes_are_started(launched: Any, corpus: Path, tmp_path: Pa
 @pytest.mark.setting("train.processes")
 @pytest.mark.parametrize(("asked", "gpus", "processes"), [(0, 0, 1), (0, 4, 4), (3, 4, 3), (2, 0, 2)])
 def test_zero_processes_are_one_a_gpu(
-    monkeypatch: pytest.MonkeyPatch, asked: int, gpus: int, processes: int
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, gpus: int, processes: int
 ) -> None:
     """As many as asked for, or one a GPU; more than there are GPUs are refused."""
     monkeypatch.setattr("tasks.train_model.processes.usable_gpus", lambda: gpus)
     assert processes_of(TrainSettings(processes=asked)) == processes
     if gpus:
         with pytest.raises(UserError, match=f"has {gpus} GPUs"):
-            processes_of(TrainSettings(processes=gpus + 1))
+            train_everywhere(job_of(corpus, tmp_path, processes=gpus + 1), keeper=Told())
 
 
 @pytest.mark.setting("train.nodes", "train.rdzv_endpoint")

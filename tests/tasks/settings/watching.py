@@ -46,6 +46,8 @@ class Batch:
     dropout: dict[str, float]
     """The rates in force, by the layer's name."""
     autocast: torch.dtype | None
+    seed: int
+    """Of torch's own random numbers, which dropout draws."""
     labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """(masked,) the tokens to predict."""
     pair_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -127,6 +129,7 @@ def watching() -> Iterator[Watched]:
                     if isinstance(layer, torch.nn.Dropout)
                 },
                 autocast=torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None,
+                seed=torch.initial_seed(),
             )
         )  # fmt: skip
 

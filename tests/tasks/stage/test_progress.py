@@ -75,7 +75,7 @@ def test_a_bar_is_moved_by_threads_and_never_back():
 def test_many_words_cost_one_update(monkeypatch):
     """A stage may tell of every document: within the interval nothing is sent, and after it once."""
     sent = []
-    monkeypatch.setattr("tasks.stage.progress.update_progress_artifact", lambda *a, **k: sent.append(a[1]))
+    monkeypatch.setattr("prefect.artifacts.update_progress_artifact", lambda *a, **k: sent.append(a[1]))
     clock = iter(range(1000))
 
     def work():

@@ -135,7 +135,7 @@ def slow(target: Target, trace: Path) -> PublishedModel:
 
 def run_slow(target: Target, trace: Path, start: Barrier, wait_s: float) -> None:
     """Run the stage in a process of its own, and leave the version that it got, and whether it made it."""
-    start.wait(60)
+    start.wait()
     time.sleep(wait_s)
     version = in_flow(lambda: slow(target, trace)).version
     (trace / f"{os.getpid()}.version").write_text(version)
@@ -161,7 +161,7 @@ def test_two_runs_at_once_do_the_work_once(kind, target, s3, server_url, tmp_pat
         for run in runs:
             run.start()
         for run in runs:
-            run.join(90)
+            run.join()
         assert [run.exitcode for run in runs] == [0, 0]
         (builder,) = [path.name for path in trace.iterdir() if not path.suffix]
         assert {path.read_text() for path in trace.glob("*.version")} == {builder}

@@ -12,6 +12,7 @@ import pytest
 from tasks.errors import StoreError
 from tasks.store import lease as lease_module
 from tasks.store.folders import Store
+from tests.waiting import until
 
 
 def test_one_works_and_the_other_waits(store: Store) -> None:
@@ -61,7 +62,7 @@ def test_a_killed_holder_is_seen_at_once(tmp_path: Path) -> None:
     store, held = Store(str(tmp_path / "store")), context.Event()
     holder = context.Process(target=hold, args=(store.url, held))
     holder.start()
-    assert held.wait(30)
+    assert held.wait()
     with pytest.raises(StoreError), store.lease(store.uri("corpus", "k1"), timeout=0):
         pass
     holder.kill()
@@ -98,7 +99,7 @@ def test_of_two_that_find_a_dead_holder_one_gets_it(store: Store, monkeypatch: p
     def at_once(path: str, content: bytes, *, only_new: bool = False) -> None:
         if (name := threading.current_thread().name) in first:
             first.discard(name)
-            together.wait(60)
+            together.wait()
         write(path, content, only_new=only_new)
 
     monkeypatch.setattr(store.objects, "write", at_once)
@@ -126,8 +127,5 @@ def test_a_lease_that_was_taken_over_is_left_alone(
     other = {"machine": "another machine", "pid": 1, "id": "other", "expires": time.time() + 600}
     with store.lease(store.uri("corpus", "k1")):
         store.objects.write("corpus/k1.lease", json.dumps(other).encode())
-        end = time.monotonic() + 30
-        while "Another run took over" not in caplog.text:
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(lambda: "Another run took over" in caplog.text)
     assert json.loads(store.objects.read("corpus/k1.lease")) == other

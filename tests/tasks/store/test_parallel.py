@@ -27,7 +27,7 @@ def test_no_more_than_asked_work_at_once() -> None:
     together, done = threading.Barrier(3), []
 
     def work(item: int) -> None:
-        together.wait(60)  # passes only if three work at once
+        together.wait()  # passes only if three work at once
         done.append(item)
 
     each(work, range(9), threads=3)
@@ -57,6 +57,6 @@ def test_ctrl_c_does_not_wait_for_the_work() -> None:
             assert run.stdout is not None
             assert run.stdout.readline() == b"working\n"
             run.send_signal(signal.SIGINT)
-            run.wait(60)
+            run.wait()
         finally:
             run.kill()

@@ -1,7 +1,6 @@
 """What is special to S3: two writers without a rename, parts, and unfinished uploads."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from tasks.store.manifest import stored_files
 from tasks.store.s3_client import request
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
 from tests.tasks.store.conftest import contents, manifest_for
+from tests.waiting import until
 
 
 def other_folder(tmp_path: Path) -> Path:
@@ -107,12 +107,10 @@ def test_an_upload_that_fails_is_given_up(behind_proxy: Store, proxy: FaultProxy
     proxy.fault = lambda request: "500" if "partNumber=2" in request.target else None
     with pytest.raises(NetworkError):
         behind_proxy.commit(folder, behind_proxy.uri("corpus", "k1"), manifest_for())
-    end = time.monotonic() + 60
-    while not any(request.method == "DELETE" for request in proxy.requests) and time.monotonic() < end:
-        time.sleep(0.05)
-    while any(found.kind == "upload" for found in sweep(behind_proxy, older_than=0, remove=False)):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: any(request.method == "DELETE" for request in proxy.requests))
+    until(
+        lambda: not any(found.kind == "upload" for found in sweep(behind_proxy, older_than=0, remove=False))
+    )
 
 
 def test_a_file_sent_whole_is_read_in_parts(behind_proxy: Store, folder: Path, tmp_path: Path) -> None:

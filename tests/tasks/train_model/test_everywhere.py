@@ -43,11 +43,11 @@ def launch(
     )
     job.output.mkdir(parents=True, exist_ok=True)
     try:
-        outcome = train_everywhere(job, keeper=keeper, on_progress=on_progress)
+        report = train_everywhere(job, keeper=keeper, on_progress=on_progress)
     finally:
         keeper.close()
-    assert outcome is not None
-    return outcome, load_file(folder / "out" / "model" / "model.safetensors")
+    assert report is not None
+    return report, load_file(folder / "out" / "model" / "model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,13 @@ def test_two_processes_are_one_run(
     tokenized: Path, tmp_path: Path, alone: tuple[TrainReport, dict[str, torch.Tensor]]
 ) -> None:
     """2 processes × 2 windows × 2 accumulation steps give the losses of 1 × 8."""
-    outcome, weights = launch(tokenized, tmp_path, processes=2, **SPLIT)
+    report, weights = launch(tokenized, tmp_path, processes=2, **SPLIT)
     expected, expected_weights = alone
-    assert outcome.global_step == 14
-    losses = [[point["loss"] for point in one.history] for one in (outcome, expected)]
+    assert report.global_step == 14
+    losses = [[point["loss"] for point in one.history] for one in (report, expected)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    assert outcome.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
-    assert outcome.eval_before == expected.eval_before
+    assert report.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
+    assert report.eval_before == expected.eval_before
     for name, weight in expected_weights.items():
         torch.testing.assert_close(weights[name], weight, rtol=1e-2, atol=1e-4)
 
@@ -77,12 +77,12 @@ def test_two_processes_resume_to_the_bit(tokenized: Path, tmp_path: Path) -> Non
     """Stopped together and started again, two processes end with the weights of two never stopped."""
     # The request takes a while from the parent to the children, who take a hundred steps a second.
     settings: dict[str, Any] = SPLIT | {"processes": 2, "num_train_epochs": 30, "save_steps": 10_000}
-    outcome, weights = launch(tokenized, tmp_path / "whole", **settings)
+    report, weights = launch(tokenized, tmp_path / "whole", **settings)
     with pytest.raises(KeyboardInterrupt):
         launch(tokenized, tmp_path / "stopped", on_progress=interrupt_at(4), **settings)
     resumed, again = launch(tokenized, tmp_path / "stopped", resume=True, **settings)
     assert 4 < resumed.resumed_from_step < 210 == resumed.global_step
-    assert resumed.history == outcome.history
+    assert resumed.history == report.history
     assert same(weights, again)
 
 
@@ -90,12 +90,12 @@ def test_shards_are_one_run(
     tokenized: Path, tmp_path: Path, alone: tuple[TrainReport, dict[str, torch.Tensor]]
 ) -> None:
     """With FSDP two processes share the model out, and still give the losses of one, and a whole model."""
-    outcome, weights = launch(tokenized, tmp_path, processes=2, parallelism="fsdp", **SPLIT)
+    report, weights = launch(tokenized, tmp_path, processes=2, parallelism="fsdp", **SPLIT)
     expected, expected_weights = alone
-    losses = [[point["loss"] for point in one.history] for one in (outcome, expected)]
+    losses = [[point["loss"] for point in one.history] for one in (report, expected)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert weights.keys() == expected_weights.keys()
-    assert outcome.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
+    assert report.eval_after == pytest.approx(expected.eval_after, rel=1e-3)
 
 
 def test_a_users_mistake_comes_through(

@@ -1,6 +1,7 @@
 """A run, whole or interrupted: the same batches, losses and weights."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -236,6 +237,20 @@ def test_the_best_model_is_kept_across_a_restart(tokenized: Path, tmp_path: Path
     resumed, again = run(tokenized, tmp_path, resume=True, **changes)
     assert resumed.history == whole.history
     assert same(weights, again)
+
+
+def test_a_run_that_resumes_is_not_measured_again(
+    tokenized: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the model was worth before is measured when the run begins, and goes with its checkpoints."""
+    said = []
+    for resume in (False, True):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "docs_mlm"):
+            report, _ = run(tokenized, tmp_path, resume=resume, max_steps=4)
+        assert report.eval_before is not None
+        said.append((caplog.text.count("Held-out loss before"), caplog.text.count("Held-out loss after")))
+    assert said == [(1, 1), (0, 1)]
 
 
 def test_steps_are_those_of_the_notebook(tokenized: Path, uninterrupted: Any) -> None:

@@ -110,14 +110,20 @@ def test_wandb_without_a_network_goes_offline(
 
 
 def test_mlflow_writes_a_file(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Where no server is named, the runs are in an SQLite file of their folder, one training's in each."""
+    """Where no server is named, each training has an SQLite file of its own, which knows how it ended."""
     pytest.importorskip("mlflow")
-    for place in ("first", "second"):
-        run("mlflow", place)
-        ((state, points),) = mlflow_runs(tmp_path / place / "trackers" / "mlflow", "loss")
-        assert state == "FINISHED"
-        assert list(points) == STEPS
-        assert "MLFLOW_TRACKING_URI" not in os.environ
+
+    def stop(point: dict[str, Any]) -> None:
+        if point["step"] == 2:
+            raise KeyboardInterrupt
+
+    run("mlflow", "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("mlflow", "stopped", on_progress=stop)
+    for place, state, steps in (("whole", "FINISHED", STEPS), ("stopped", "FAILED", [1])):
+        ((ended, points),) = mlflow_runs(tmp_path / place / "trackers" / "mlflow", "loss")
+        assert (ended, list(points)) == (state, steps)
+    assert "MLFLOW_TRACKING_URI" not in os.environ
     assert warnings(caplog) == []
 
 
@@ -136,21 +142,6 @@ def test_mlflow_without_its_server_writes_a_file(
     assert "MLflow's server cannot be used" in warning
     assert "hush" not in warning
     assert os.environ["MLFLOW_TRACKING_URI"] == url
-
-
-def test_a_run_that_fails_has_failed_in_mlflow(run: Run, tmp_path: Path) -> None:
-    """What ends a run comes through, and the tracker is told that the run failed."""
-    pytest.importorskip("mlflow")
-
-    def stop(point: dict[str, Any]) -> None:
-        if point["step"] == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run("mlflow", on_progress=stop)
-    ((state, points),) = mlflow_runs(tmp_path / "tracks" / "trackers" / "mlflow", "loss")
-    assert state == "FAILED"
-    assert list(points) == [1]
 
 
 def test_a_tracker_that_cannot_start_is_left_out(

@@ -18,6 +18,7 @@ from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import NetworkError
 from tests.git_server import GitServer, add_commit, git, make_repository
 from tests.tasks.clone_docs.conftest import Clone
+from tests.waiting import until
 
 PROJECT = Path(__file__).parents[4]
 
@@ -252,18 +253,16 @@ def test_a_killed_run_leaves_no_git_behind_and_is_resumed(
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 60
-    while len([r for r in server.requests if r.method == "POST"]) < 4 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(
+        lambda: len([r for r in server.requests if r.method == "POST"]) >= 4,
+        goes_on=lambda: run.poll() is None,
+    )
     time.sleep(0.3)
     left = _descendants(run.pid)
     assert left
     run.send_signal(number)
-    run.wait(timeout=60)
-    deadline = time.monotonic() + 60
-    while any(_is_running(pid) for pid in left) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(_is_running(pid) for pid in left)
+    run.wait()
+    until(lambda: not any(_is_running(pid) for pid in left))
     arrived = _blobs_in(_clone_folder(tmp_path))
     assert 10 <= arrived < 240
     server.bytes_per_second = None

@@ -144,14 +144,22 @@ def test_the_whole_batch_is_pinned(tokenized: Path) -> None:
 
 
 def test_a_batch_comes_back_from_the_dict_as_it_was(pairs: Batch) -> None:
-    """On whatever device, and the dict itself is left as it was."""
+    """Nothing is lost on the way, and the dict itself is left as it was."""
     for batch in layouts(pairs):
         values = batch.as_dict()
-        names = [name for name, _ in leaves(values)]
-        again = Batch.from_dict(values).to(torch.device("cpu"))
-        assert [name for name, _ in leaves(values)] == names
-        assert exact(again.as_dict()) == exact(values)
+        before = exact(values)
+        again = Batch.from_dict(values)
+        assert exact(values) == before == exact(again.as_dict())
         assert again.inputs.keys() == batch.inputs.keys()
+        assert (again.pairs is None) == (batch.pairs is None)
+
+
+def test_a_batch_moves_as_a_whole(pairs: Batch) -> None:
+    """Every tensor goes to the device, however deep, and plain numbers stay."""
+    for batch in layouts(pairs):
+        moved = batch.to(torch.device("meta"))
+        for (name, value), (_, before) in zip(leaves(moved.as_dict()), leaves(batch.as_dict()), strict=True):
+            assert value.device.type == "meta" if isinstance(before, torch.Tensor) else value == before, name
 
 
 def test_what_is_drawn_needs_numpy_alone() -> None:

@@ -1,6 +1,5 @@
-"""Resolving a source to one content, against real servers."""
+"""Sources with Git are pinned to a commit, against real servers."""
 
-import json
 import os
 import signal
 import socket
@@ -188,29 +187,3 @@ def test_the_caller_s_git_environment_does_not_count(
     assert resolve_source(SourceSettings(url=server.url("docs.git"))).commit_sha == main
     with pytest.raises(UserError, match="is not in the checkout"):
         resolve_source(SourceSettings(checkout=server.root / "docs.git", ref=other))
-
-
-def test_folders_and_files_are_pinned_by_content(tmp_path: Path) -> None:
-    """A folder and a JSON file resolve to a digest that follows their content, and no path of the machine."""
-    (tmp_path / "a.md").write_text("a")
-    file = tmp_path / "docs.json"
-    file.write_text(json.dumps(["a"]))
-    folder = resolve_source(SourceSettings(folder=tmp_path))
-    texts = resolve_source(SourceSettings(json_file=file))
-    assert folder.commit_sha.startswith("sha256:")
-    assert texts.commit_sha.startswith("sha256:")
-    assert (folder.identity, texts.identity) == ("folder", "json_file:docs.json")
-    file.write_text(json.dumps(["b"]))
-    (tmp_path / "a.md").write_text("b")
-    assert resolve_source(SourceSettings(folder=tmp_path)).commit_sha != folder.commit_sha
-    assert resolve_source(SourceSettings(json_file=file)).commit_sha != texts.commit_sha
-
-
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    """A missing folder or file is named, and no source at all gets the ways to give one."""
-    with pytest.raises(UserError, match="nothing is no folder"):
-        resolve_source(SourceSettings(folder=tmp_path / "nothing"))
-    with pytest.raises(UserError, match="is no file"):
-        resolve_source(SourceSettings(json_file=tmp_path))
-    with pytest.raises(UserError, match=r"--source\.url URL"):
-        resolve_source(SourceSettings())

@@ -1,0 +1,185 @@
+"""What can be typed: the table of the verbs, and for a mistake one line instead of a page of usage."""
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from flows.command import verbs
+from flows.command.layers import LayeredSettings, LayeredSeveral, add_flags
+from flows.presets import preset_names
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line and name the nearest flag, instead of a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        sys.stderr.write(f"error: {message}\nSee `{self.prog} --help`.\n")
+        raise SystemExit(2)
+
+    def refuse(self, unknown: list[str]) -> NoReturn:
+        """End with the first argument that nothing takes, and the flag that it may have meant."""
+        flag = unknown[0].split("=")[0]
+        flags = re.findall(r"(?<![\w-])--\w[\w.-]*", self.format_help())
+        near = difflib.get_close_matches(flag, flags, n=1)
+        self.error(f"there is no {flag}" + (f": did you mean {near[0]}?" if near else ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that the command does."""
+
+    name: str
+    summary: str
+    arguments: Callable[[Parser], None]
+    """Adds what can be typed behind the verb."""
+    run: Callable[[argparse.Namespace], None]
+    usage: str | None = None
+    """Instead of a list of a hundred flags."""
+
+
+def settings_arguments(parser: Parser, layers: type[LayeredSettings] = LayeredSettings) -> None:
+    """A settings file, and a flag for each setting."""
+    presets = ", ".join(preset_names())
+    parser.add_argument(
+        "settings_file", nargs="?", metavar="SETTINGS", help=f"YAML file, or a preset: {presets}"
+    )
+    json_argument(parser)
+    add_flags(parser, layers)
+
+
+def several_arguments(parser: Parser) -> None:
+    """The sources, and what `run` takes: `--source.*` then is what all sources have in common."""
+    parser.add_argument(
+        "--sources", nargs="+", action="extend", metavar="SOURCE",
+        help="one or more of: a Git URL, a checkout, a folder, a JSON file, or {url: URL, ref: REF, ...}, "
+        "with settings of its own; --source.SETTING goes for all; in a settings file it is a list `sources:`",
+    )  # fmt: skip
+    settings_arguments(parser, LayeredSeveral)
+
+
+def demo_arguments(parser: Parser) -> None:
+    """Where the results go."""
+    json_argument(parser)
+    store_argument(parser)
+
+
+def predict_arguments(parser: Parser) -> None:
+    """What to ask, and which model."""
+    parser.add_argument("text", help='for example "Azure [MASK] is a service."')
+    parser.add_argument(
+        "--next", metavar="TEXT", help="say instead how likely this text follows (needs mlm+nsp or mlm+sop)"
+    )
+    parser.add_argument("--model", help="a version, a URI or a folder instead of the newest version")
+    parser.add_argument("--top-k", type=int, default=5, metavar="N", help="predictions a mask (default 5)")
+    store_argument(parser)
+
+
+def models_arguments(parser: Parser) -> None:
+    """Whose versions."""
+    json_argument(parser)
+    store_argument(parser)
+
+
+def verify_arguments(parser: Parser) -> None:
+    """What to re-hash."""
+    parser.add_argument("uri", nargs="?", metavar="URI", help="a stored folder instead of the newest model")
+    json_argument(parser)
+    store_argument(parser)
+
+
+def sweep_arguments(parser: Parser) -> None:
+    """What counts as left behind."""
+    parser.add_argument(
+        "--older-than", type=float, default=24.0, metavar="HOURS",
+        help="leave what was written to in the last hours alone (default 24)",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    json_argument(parser)
+    store_argument(parser)
+
+
+def json_argument(parser: Parser) -> None:
+    """Let the answer be one for programs."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+
+
+def store_argument(parser: Parser) -> None:
+    """Let the store be another than the environment's."""
+    parser.add_argument("--store", help="the store (default: DOCS_MLM_STORE, or ~/.docs-mlm/store)")
+
+
+_FLAGS = "[SETTINGS] [--json] [--store URL] [--STAGE.SETTING VALUE ...]"
+VERBS = (
+    Verb(
+        "run",
+        "Adapt a model: clone, filter, tokenize, train, publish; reuses whatever the store has.",
+        settings_arguments,
+        verbs.run,
+        usage=f"docs-mlm run {_FLAGS}",
+    ),
+    Verb(
+        "plan",
+        "Show which stages a run would reuse or run, and why. Touches nothing.",
+        settings_arguments,
+        verbs.plan,
+        usage=f"docs-mlm plan {_FLAGS}",
+    ),
+    Verb(
+        "several",
+        "Adapt a model to each of several sources, or one to all; one that fails does not stop the others.",
+        several_arguments,
+        verbs.several,
+        usage="docs-mlm several [SETTINGS] --sources SOURCE ... [--corpus each|joint] [--at-once N] "
+        "[--json]\n                        [--store URL] [--STAGE.SETTING VALUE ...]",
+    ),
+    Verb(
+        "demo",
+        "Run the whole way on the installed packages' own documentation, without a network.",
+        demo_arguments,
+        verbs.demo,
+    ),
+    Verb(
+        "predict",
+        "Fill the [MASK]s of a text with the newest published model, or say what follows it.",
+        predict_arguments,
+        verbs.predict,
+    ),
+    Verb("models", "List the published versions with their figures.", models_arguments, verbs.models),
+    Verb(
+        "verify",
+        "Re-hash every stored file of a result and of all that it was made of.",
+        verify_arguments,
+        verbs.verify,
+    ),
+    Verb(
+        "sweep",
+        "Delete what crashed runs left in the store; never what a run may be writing.",
+        sweep_arguments,
+        verbs.sweep,
+    ),
+)
+"""All that the command does, in the order of its help."""
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments behind the verb, and as `run` what the verb does; ends with code 2 at a mistake."""
+    parser = Parser(
+        prog="docs-mlm", description="Adapt a BERT model to the language of a documentation repository."
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for verb in VERBS:
+        own = commands.add_parser(
+            verb.name, help=verb.summary, description=verb.summary, usage=verb.usage, allow_abbrev=False
+        )
+        own.set_defaults(run=verb.run, refuse=own.refuse)
+        if verb.name in arguments:  # the flags of all settings take a tenth of a second to make
+            verb.arguments(own)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parsed.refuse(unknown)
+    return parsed

@@ -1,0 +1,131 @@
+"""What each verb of the command does.
+
+Prefect, torch and transformers are imported only by the verbs that need them, so that help is there at once.
+"""
+
+import argparse
+
+from flows.command.layers import base_settings, read_settings, read_several
+from flows.command.stopping import start_own_server
+from tasks.errors import StoreError, UserError
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """`docs-mlm run`."""
+    settings = read_settings(arguments)
+    from flows.adapt import adapt
+    from flows.command.display import show_summary
+
+    start_own_server()
+    show_summary(adapt(**settings.as_parameters()), as_json=arguments.json)
+
+
+def plan(arguments: argparse.Namespace) -> None:
+    """`docs-mlm plan`."""
+    settings = read_settings(arguments)
+    from flows.command.display import show_plan
+    from tasks.run.plan import make_plan
+
+    show_plan(make_plan(settings), as_json=arguments.json)
+
+
+def several(arguments: argparse.Namespace) -> None:
+    """`docs-mlm several`.
+
+    Raises:
+        SourcesFailed: some of the sources did, after the others were done.
+    """
+    settings, sources = read_several(arguments)
+    from flows.adapt_many import adapt_many
+    from flows.command.display import show_outcomes
+    from tasks.run.each import SourcesFailed
+
+    start_own_server()
+    try:
+        outcomes = adapt_many(sources=sources, **settings.as_parameters())
+    except SourcesFailed as failure:
+        show_outcomes(failure.outcomes, settings, as_json=arguments.json)
+        raise
+    show_outcomes(outcomes, settings, as_json=arguments.json)
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """`docs-mlm demo`."""
+    settings = base_settings(arguments.store)
+    from flows.command.display import show_summary
+    from flows.demo import demo as run_demo
+
+    start_own_server()
+    show_summary(run_demo(store=settings.store, work_dir=settings.work_dir), as_json=arguments.json)
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """`docs-mlm predict`."""
+    settings = base_settings(arguments.store)
+    from flows.command.display import show_follows, show_predictions
+    from tasks.models.predicting import fill_masks, follows
+    from tasks.models.published import local_model
+    from tasks.store.folders import Store
+
+    if arguments.top_k < 1:
+        raise UserError(f"--top-k is {arguments.top_k}: give 1 or more")
+    folder = local_model(Store(settings.store), arguments.model, settings.work_dir.expanduser())
+    if arguments.next is not None:
+        show_follows(arguments.next, follows(folder, arguments.text, arguments.next))
+        return
+    show_predictions(arguments.text, fill_masks(folder, arguments.text, arguments.top_k))
+
+
+def models(arguments: argparse.Namespace) -> None:
+    """`docs-mlm models`."""
+    settings = base_settings(arguments.store)
+    from flows.command.display import show_versions
+    from tasks.models.published import list_versions
+    from tasks.store.folders import Store
+
+    store = Store(settings.store)
+    store.check(write=False)
+    show_versions(list_versions(store), store.url, as_json=arguments.json)
+
+
+def verify(arguments: argparse.Namespace) -> None:
+    """`docs-mlm verify`.
+
+    Raises:
+        StoreError: something is damaged.
+    """
+    settings = base_settings(arguments.store)
+    from flows.command.display import show_reports
+    from tasks.models.published import newest_model
+    from tasks.store import care
+    from tasks.store.folders import Store
+
+    store = Store(settings.store)
+    store.check(write=False)
+    if (uri := arguments.uri) is None:
+        newest = newest_model(store)
+        if newest is None:
+            raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
+        uri = store.uri("models", newest.key)
+    uri = uri.rstrip("/")
+    reports = care.verify(store, uri)
+    show_reports(reports, store.url, as_json=arguments.json)
+    if reports[0].state == "missing":
+        raise UserError(f"nothing is stored at {uri}: `docs-mlm models` lists what is published")
+    if damaged := [report.uri for report in reports if report.state == "damaged"]:
+        raise StoreError(f"damaged: {', '.join(damaged)}; delete each of them and run again")
+
+
+def sweep(arguments: argparse.Namespace) -> None:
+    """`docs-mlm sweep`."""
+    settings = base_settings(arguments.store)
+    from flows.command.display import show_leftovers
+    from tasks.store import care
+    from tasks.store.folders import Store
+
+    if not 0 <= arguments.older_than < float("inf"):
+        raise UserError(f"--older-than is {arguments.older_than}: give 0 hours or more")
+    store = Store(settings.store)
+    store.check(write=False)
+    found = care.sweep(store, older_than=arguments.older_than * 3600, remove=not arguments.dry_run)
+    show_leftovers(found, store.url, removed=not arguments.dry_run, as_json=arguments.json)
