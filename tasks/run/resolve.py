@@ -18,6 +18,7 @@ from tasks.stage.running import is_network_fault
 from tasks.store.folders import Store
 from tasks.tokenize_corpus.stage import tokenize_corpus
 from tasks.train_model.stage import train_model
+from tasks.training.extras import check_trackers
 
 MOST_STARTS = 10
 """How often one run may be started before it gives up: see `deployments/automations.yaml`."""
@@ -39,11 +40,13 @@ def resolve_plan(settings: Settings) -> SourcePlan:
 
 
 def check_ready(plan: Plan, settings: Settings) -> None:
-    """See that what is to be run can be: the store takes files, and the model can learn the objective.
+    """See that what is to be run can be: its extras, its store, and a model that can learn the objective.
 
     Raises:
         UserError: one of them is not so.
     """
+    if plan[train_model].action == "run":
+        check_trackers(settings.train.report_to)
     Store(settings.store).check(write=True)
     if plan[tokenize_corpus].action == "run" or plan[train_model].action == "run":
         check_base_model(plan.base, Path(plan[train_model].work_dir), settings.train.objective)

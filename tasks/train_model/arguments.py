@@ -9,13 +9,11 @@ from transformers.modeling_utils import PreTrainedModel
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.job import TrainJob
 from tasks.training.processes import ranks
-from tasks.training.trackers import prepare_trackers
 
 
 def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> TrainingArguments:
     """The settings as transformers' Trainer takes them."""
     settings = job.settings
-    prepare_trackers(list(settings.report_to), job.checkpoints)
     evaluating = evaluating and settings.eval_steps > 0
     on_cpu = not torch.cuda.is_available()
     sharded = settings.parallelism == "fsdp" and ranks.ranks() > 1
@@ -38,7 +36,8 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
         eval_strategy="steps" if evaluating else "no",
         eval_steps=settings.eval_steps if evaluating else None,
         dataloader_num_workers=settings.dataloader_num_workers,
-        report_to=list(settings.report_to),
+        # `trackers.py` calls them, so that none can end the run.
+        report_to=[],
         use_cpu=on_cpu,
         ddp_backend="gloo" if on_cpu and ranks.ranks() > 1 else None,
         ddp_find_unused_parameters=False,

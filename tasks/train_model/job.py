@@ -26,12 +26,14 @@ class TrainJob:
     scratch: ScratchSettings | None = None
     resume_from: Path | None = None
     """A whole checkpoint, or None to begin."""
+    trackers: Path | None = None
+    """Where trackers write, a folder that outlives the run; None for `trackers` in `output`."""
 
     def dump(self) -> str:
         """The job as JSON."""
         paths = {
             name: None if (path := getattr(self, name)) is None else str(path)
-            for name in ("data", "output", "checkpoints", "resume_from")
+            for name in ("data", "output", "checkpoints", "resume_from", "trackers")
         }
         rest = {
             "settings": self.settings.model_dump(),
@@ -54,6 +56,7 @@ class TrainJob:
             revision=values["revision"],
             scratch=ScratchSettings(**values["scratch"]) if values["scratch"] else None,
             resume_from=Path(values["resume_from"]) if values["resume_from"] else None,
+            trackers=Path(values["trackers"]) if values["trackers"] else None,
         )
 
 

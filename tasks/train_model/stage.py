@@ -32,6 +32,7 @@ def train_model(
     from tasks.train_model.job import TrainJob
     from tasks.training.checkpoints import CheckpointKeeper
     from tasks.training.resuming import find_checkpoint
+    from tasks.training.trackers import keep_tracks
     from tasks.training.watch import TrainingWatch
 
     local = target.scratch("checkpoints", target.key)
@@ -48,6 +49,7 @@ def train_model(
             data=target.fetch(tokenized),
             output=folder,
             checkpoints=local,
+            trackers=target.scratch("trackers", target.key),
             settings=settings_as_keyed(settings, target.settings),
             location=None
             if base.location is None
@@ -58,6 +60,7 @@ def train_model(
         report = train_everywhere(job, keeper=keeper, on_progress=TrainingWatch())
         if report is None:
             return wait_for_first(target)
+        keep_tracks(target.scratch("trackers", target.key), folder)
         trained = target.commit(folder, TrainedModel, asdict(report), of=[tokenized])
     keeper.close()
     # Only now, when the store vouches for the result, is there nothing left to resume here.

@@ -1,6 +1,7 @@
 """One training run: from token windows and a model to a better model, however often it is interrupted."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -21,6 +22,7 @@ from tasks.training.keeper import Keeper, store_in_time
 from tasks.training.meter import Listener, kept_by_meter
 from tasks.training.processes import ranks
 from tasks.training.processes.interrupt import delayed_stop
+from tasks.training.trackers import tracked
 
 
 def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener | None = None) -> TrainReport:
@@ -32,9 +34,10 @@ def train(job: TrainJob, *, keeper: Keeper | None = None, on_progress: Listener 
     """
     disable_progress_bar()
     parts = load_parts(job, on_progress)
-    trainer = make_trainer(parts, keeper)
-    measure_before(parts)
-    fit(parts, trainer, keeper)
+    with tracked(list(job.settings.report_to), job.trackers or job.output / "trackers") as trackers:
+        trainer = make_trainer(parts, keeper, trackers)
+        measure_before(parts)
+        fit(parts, trainer, keeper)
     return finish(parts, trainer)
 
 
@@ -43,14 +46,14 @@ def train_json(job: str, keeper: Keeper | None, on_progress: Listener | None) ->
     return train(TrainJob.load(job), keeper=keeper, on_progress=on_progress).dump()
 
 
-def make_trainer(parts: Parts, keeper: Keeper | None) -> MlmTrainer:
+def make_trainer(parts: Parts, keeper: Keeper | None, trackers: Sequence[TrainerCallback]) -> MlmTrainer:
     """The trainer, which moves the model to its device and meets the other processes."""
     evaluating = parts.held_out is not None
     callbacks: list[TrainerCallback] = [StopGently(parts.stop), parts.best]
     if keeper is not None:
         callbacks.append(SubmitCheckpoints(keeper))
     arguments = training_arguments(parts.job, parts.batches.total_steps, evaluating=evaluating)
-    return MlmTrainer(parts, arguments, callbacks)
+    return MlmTrainer(parts, arguments, [*callbacks, *trackers])
 
 
 def measure_before(parts: Parts) -> None:

@@ -10,9 +10,10 @@ import pytest
 from tests.tasks.clone_docs.conftest import clone, server
 from tests.tasks.settings.corpus import save_corpus
 from tests.tasks.settings.watching import Watched, watched
+from tests.tracks import quiet_trackers
 
-__all__ = ["clone", "server"]
-"""Fixtures of another room: a Git server, and the clone stage without Prefect around it."""
+__all__ = ["clone", "quiet_trackers", "server"]
+"""Fixtures of others: a Git server, the clone stage without Prefect around it, trackers told nothing."""
 Runs = Callable[..., Watched]
 
 

@@ -7,20 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from transformers import TrainerCallback
-from transformers.integrations import integration_utils
 
 from tasks.errors import DocsMlmError, UserError
 from tasks.train_model.arguments import training_arguments
 from tasks.train_model.everywhere import train_everywhere
 from tasks.train_model.processes import processes_of
 from tasks.train_model.settings import TrainSettings
-from tasks.training import trackers
 from tasks.training.processes import launch as launching
 from tasks.training.processes import ranks
 from tests.tasks.settings.conftest import Runs
 from tests.tasks.settings.staging import Staged
 from tests.tasks.settings.watching import job_of, same, watched
+from tests.tracks import mlflow_runs, tensorboard_scalars, wandb_points
 
 ROUGH: dict[str, Any] = {
     "learning_rate": 0.1,
@@ -142,35 +140,32 @@ def test_the_curve_has_a_point_every_so_many_steps(runs: Runs, every: int, steps
     assert same(run.weights, each.weights)
 
 
+READ: dict[str, Any] = {
+    "tensorboard": lambda folder: tensorboard_scalars(folder, "train/loss"),
+    "wandb": lambda folder: wandb_points(folder, "train/loss"),
+    "mlflow": lambda folder: mlflow_runs(folder, "loss")[0][1],
+}
+
+
 @pytest.mark.setting("train.report_to")
 @pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow"])
 def test_every_tracker_named_is_told(
-    corpus: Path, tmp_path: Path, runs: Runs, monkeypatch: pytest.MonkeyPatch, name: str
+    corpus: Path, tmp_path: Path, runs: Runs, quiet_trackers: None, name: str
 ) -> None:
-    """A tracker that is named gets every log point, others get none; the weights are the same."""
-    told: dict[str, list[float]] = {}
+    """A tracker that is named gets every log point, others get none, and the weights are the same.
 
-    def tracker(its: str) -> type[TrainerCallback]:
-        class Tracker(TrainerCallback):
-            def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-                told.setdefault(its, []).append(logs["loss"])
-
-        return Tracker
-
-    monkeypatch.setattr(trackers, "find_spec", lambda module: module)
-    for variable in (
-        "WANDB_SILENT",
-        "WANDB_DIR",
-        "WANDB_MODE",
-        "TENSORBOARD_LOGGING_DIR",
-        "MLFLOW_TRACKING_URI",
-    ):
-        monkeypatch.setenv(variable, "as it was")
-    for other in ("tensorboard", "wandb", "mlflow"):
-        monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, other, tracker(other))
-    run = watched(corpus, tmp_path, report_to=[name])
-    assert told == {name: [point["loss"] for point in runs().history]}
+    Its files lie in the work folder under the run's key, and beside the model in the store.
+    """
+    pytest.importorskip(name)
+    staged = Staged(corpus, tmp_path)
+    run = staged.train(report_to=[name])
+    points = {point["step"]: pytest.approx(point["loss"], rel=1e-6) for point in runs().history}
+    stored = run.folder.parent / "trackers"
+    assert [path.name for path in stored.iterdir()] == [name]
+    assert READ[name](staged.work_dir / "trackers" / ("1" * 32) / name) == points
+    assert READ[name](stored / name) == points
     assert same(run.weights, runs().weights)
+    assert "trackers" not in [path.name for path in run.folder.iterdir()]
 
 
 @pytest.fixture

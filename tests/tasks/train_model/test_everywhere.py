@@ -105,8 +105,10 @@ def test_a_users_mistake_comes_through(
     # One child is enough to find it, and starts in half the time.
     ask = launching.command
     monkeypatch.setattr(launching, "command", lambda what, job: ask(replace(what, processes=1), job))
-    job_changes: dict[str, Any] = SPLIT | {"processes": 2, "report_to": ["mlflow"]}
-    with pytest.raises(UserError, match="not installed"):
+    small = TINY.model_copy(update={"max_position_embeddings": 8})
+    monkeypatch.setattr("tests.tasks.train_model.test_everywhere.TINY", small)
+    job_changes: dict[str, Any] = SPLIT | {"processes": 2}
+    with pytest.raises(UserError, match="8 positions"):
         launch(tokenized, tmp_path, **job_changes)
 
 

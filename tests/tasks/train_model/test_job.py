@@ -18,5 +18,6 @@ def test_a_job_survives_json(tmp_path: Path) -> None:
             location=None if scratch else "model",
             scratch=scratch,
             resume_from=resume,
+            trackers=resume,
         )
         assert TrainJob.load(job.dump()) == job
