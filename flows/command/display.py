@@ -12,6 +12,7 @@ from tasks.cards import figures, rounded
 from tasks.models.published import Version
 from tasks.records import short_commit, short_name
 from tasks.store.care import FolderReport, Leftover
+from tasks.store.urls import shown
 
 if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
     from flows.several import SeveralSettings
@@ -66,8 +67,8 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
                 *(_top(sample[when]) for when in ("before", "after")),
             )
         show(samples)
-    place = summary.model["uri"].removeprefix("file://")
-    OUT.print(f"Model     [bold]{place}[/]\nVersion   {summary.model['version']}\n\nNext:")
+    place = shown(summary.model["uri"])
+    OUT.print(f"Model     [bold]{_escape(place)}[/]\nVersion   {summary.model['version']}\n\nNext:")
     OUT.print(f'  docs-mlm predict --store {summary.store} "The \\[MASK] is ready."')
     OUT.print(f"  docs-mlm models --store {summary.store}")
 

@@ -25,6 +25,7 @@ from tasks.store.manifest import (
 )
 from tasks.store.objects import Entry, Objects
 from tasks.store.parallel import each
+from tasks.store.urls import folder_url, parse_store
 
 TRANSFERS = 4
 """Files on their way at once."""
@@ -36,30 +37,21 @@ class Store:
     A fault that may pass is tried again for `patience` seconds.
 
     Raises:
-        UserError: the URL's protocol is not one of these.
+        UserError: the URL is none of these.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        protocol, separator, path = url.partition("://")
-        if not separator:
-            protocol, path = "file", url
-        self.protocol = protocol
+        self.protocol, place = parse_store(url)
         self.objects: Objects
-        if protocol == "file":
-            root = Path(path).expanduser().absolute()
-            self.url = root.as_uri()
-            self.objects = LocalObjects(str(root))
-        elif protocol == "s3":
-            bucket_and_prefix = path.strip("/")
-            if not bucket_and_prefix:
-                raise UserError(f"store {url!r} names no bucket: use s3://bucket/prefix")
+        if self.protocol == "file":
+            self.url = folder_url(place)
+            self.objects = LocalObjects(place)
+        else:
             # Only here, because it takes a second to import.
             from tasks.store.s3 import S3Objects
 
-            self.url = f"s3://{bucket_and_prefix}"
-            self.objects = S3Objects(bucket_and_prefix, patience=patience)
-        else:
-            raise UserError(f"store {url!r} has the protocol {protocol!r}: use a folder, file:// or s3://")
+            self.url = f"s3://{place}"
+            self.objects = S3Objects(place, patience=patience)
 
     def uri(self, *parts: str) -> str:
         """The URI of something in the store."""
@@ -71,8 +63,12 @@ class Store:
         Raises:
             UserError: it is not in this store.
         """
+        inside = uri == self.url or uri.startswith(self.url + "/")
+        if not inside and self.protocol == "file" and uri.startswith("file:"):
+            uri = folder_url(parse_store(uri)[1])  # perhaps another spelling of the same URL
+            inside = uri == self.url or uri.startswith(self.url + "/")
         path = uri.removeprefix(self.url).strip("/")
-        if (uri != self.url and not uri.startswith(self.url + "/")) or ".." in path.split("/"):
+        if not inside or ".." in path.split("/"):
             raise UserError(f"{uri} is not in the store {self.url}")
         return path
 
