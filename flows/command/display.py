@@ -188,6 +188,19 @@ def show_leftovers(found: list[Leftover], store: str, *, removed: bool, as_json:
     )
 
 
+def may_delete(found: list[Leftover], store: str, *, as_json: bool) -> bool:
+    """Whether the person at the terminal lets the leftovers go, once they were shown."""
+    if not as_json:
+        show_leftovers(found, store, removed=False, as_json=False)
+    # On standard error, for standard output may be a program's.
+    sys.stderr.write(f"Delete these {len(found)} in {store}? [y/N] ")
+    sys.stderr.flush()
+    if allowed := sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return allowed
+    sys.stderr.write("Nothing was deleted.\n")
+    return False
+
+
 def show(table: Table) -> None:
     """A table and the space after it."""
     OUT.print(table)

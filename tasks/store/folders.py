@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 from tasks.errors import IntegrityError, MissingStoreError, StoreError, UserError
 from tasks.store.faults import PATIENCE, explained
 from tasks.store.lease import lease
-from tasks.store.local import LocalObjects
+from tasks.store.local import LocalObjects, discard
 from tasks.store.manifest import (
     MANIFEST,
     Manifest,
@@ -23,6 +22,7 @@ from tasks.store.manifest import (
     library_versions,
     stored_files,
 )
+from tasks.store.marker import FOLDERS, is_marked, mark, require
 from tasks.store.objects import Entry, Objects
 from tasks.store.parallel import each
 from tasks.store.urls import folder_url, parse_store
@@ -77,9 +77,11 @@ class Store:
 
         Raises:
             MissingStoreError: the bucket, the permission or the credentials are not there.
+            UserError: a later version of docs-mlm wrote the store.
         """
         with self._explained("reached"):
             self.objects.check()
+            is_marked(self.objects, self.url)
         if write:
             with self._explained("written"):
                 probe = f".probe-{os.getpid()}-{os.urandom(4).hex()}"
@@ -115,10 +117,12 @@ class Store:
         Raises:
             StoreError: the store is full, refuses, or does not keep what was written; or a file changed.
             NetworkError: the store did not answer for the time that is set.
+            UserError: a later version of docs-mlm wrote the store.
         """
         files = manifest.files or stored_files(folder)
         manifest = replace(manifest, files=files, versions=library_versions())
         with self._explained("written"):
+            mark(self.objects, self.url)
             written = self.objects.commit(
                 folder, self.path(uri), manifest, lambda there: self._standing(uri, there), told
             )
@@ -139,7 +143,7 @@ class Store:
         if destination.is_dir():
             if intact(destination, manifest.files):
                 return destination
-            shutil.rmtree(destination)
+            discard(destination)
         with _named(destination):
             destination.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
@@ -190,9 +194,28 @@ class Store:
             return sorted(self.objects.folders(self.path(uri)))
 
     def remove(self, uri: str) -> None:
-        """Delete a folder, its manifest first, so that it is never half there."""
+        """Delete a folder, its manifest first, so that it is never half there.
+
+        Raises:
+            UserError: it is no result's or checkpoint's folder, or this is no store of docs-mlm.
+            StoreError: a symbolic link leads there.
+        """
+        path = self.path(uri)
+        stage, _, key = path.partition("/")
+        if stage not in FOLDERS or not key:
+            raise UserError(f"{uri} is no result and no checkpoint: nothing else is deleted")
+        self.require()
         with self._explained("written"):
-            self.objects.remove_below(self.path(uri))
+            self.objects.remove_below(path)
+
+    def require(self) -> None:
+        """See that this is a store of docs-mlm, before anything in it is deleted.
+
+        Raises:
+            UserError: it is none, or one of a later version.
+        """
+        with self._explained("read"):
+            require(self.objects, self.url)
 
     def lease(self, uri: str, *, timeout: float | None = None) -> AbstractContextManager[None]:
         """Hold the work on `uri` for this process; see `tasks.store.lease` for what that is worth."""
