@@ -170,17 +170,17 @@ def test_no_link_is_followed(tmp_path: Path, folder: Path) -> None:
     precious = tmp_path / "precious"
     leave(precious, f"{KEY}/thesis.tex")
     leave(precious, f".{KEY}.0123abcd.partial")
-    leave(precious, "manifest.json")
+    leave(precious, "letter.txt")
     leave(root, f"tokenized/{KEY}/data.arrow")
     leave(root, f"dataset/{KEY}/data.arrow")
     for link, target in (
         ("models", precious),
         (f"documents/{KEY}", precious / KEY),
-        (f"documents/{KEY[::-1]}.lease", precious / "manifest.json"),
+        (f"documents/{KEY[::-1]}.lease", precious / "letter.txt"),
         (f"tokenized/{KEY}/sub", precious),
-        (f"dataset/{KEY}/a", precious / "manifest.json"),
+        (f"dataset/{KEY}/a", precious / "letter.txt"),
         (f"corpus/.{KEY}.0123abcd.partial", precious / KEY),
-        (".probe-1-0123abcd", precious / "manifest.json"),
+        (".probe-1-0123abcd", precious / "letter.txt"),
     ):
         (root / link).parent.mkdir(exist_ok=True)
         (root / link).symlink_to(target)
