@@ -33,6 +33,7 @@ from statistics import mean, median
 from tasks.store.care import sweep, verify
 from tasks.store.folders import Store
 from tasks.store.manifest import MANIFEST
+from tasks.store.marker import MARKER
 from tests.git_server import GitServer, make_repository
 from tests.run_process import RunProcess, start_run
 from tests.s3_server import S3Server, s3_server
@@ -162,7 +163,7 @@ def weights_of(store: Store, uri: str, into: Path) -> str:
 
 def orphans(store: Store) -> set[str]:
     """What lies in the store and no manifest names; told without `sweep`'s own rules."""
-    there, named = set(store.objects.entries("")), {"models/latest.json"}
+    there, named = set(store.objects.entries("")), {"models/latest.json", MARKER}
     for name in there:
         if name.endswith(f"/{MANIFEST}"):
             folder = name.removesuffix(f"/{MANIFEST}")

@@ -12,6 +12,7 @@ from tasks.cards import figures, rounded
 from tasks.models.published import Version
 from tasks.records import short_commit, short_name
 from tasks.store.care import FolderReport, Leftover
+from tasks.store.urls import shown
 
 if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
     from flows.several import SeveralSettings
@@ -66,8 +67,8 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
                 *(_top(sample[when]) for when in ("before", "after")),
             )
         show(samples)
-    place = summary.model["uri"].removeprefix("file://")
-    OUT.print(f"Model     [bold]{place}[/]\nVersion   {summary.model['version']}\n\nNext:")
+    place = shown(summary.model["uri"])
+    OUT.print(f"Model     [bold]{_escape(place)}[/]\nVersion   {summary.model['version']}\n\nNext:")
     OUT.print(f'  docs-mlm predict --store {summary.store} "The \\[MASK] is ready."')
     OUT.print(f"  docs-mlm models --store {summary.store}")
 
@@ -185,6 +186,19 @@ def show_leftovers(found: list[Leftover], store: str, *, removed: bool, as_json:
     OUT.print(
         f"{len(found)} left over in {store}, {total:,.1f} MB" + (": deleted" if removed and found else "")
     )
+
+
+def may_delete(found: list[Leftover], store: str, *, as_json: bool) -> bool:
+    """Whether the person at the terminal lets the leftovers go, once they were shown."""
+    if not as_json:
+        show_leftovers(found, store, removed=False, as_json=False)
+    # On standard error, for standard output may be a program's.
+    sys.stderr.write(f"Delete these {len(found)} in {store}? [y/N] ")
+    sys.stderr.flush()
+    if allowed := sys.stdin.readline().strip().lower() in ("y", "yes"):
+        return allowed
+    sys.stderr.write("Nothing was deleted.\n")
+    return False
 
 
 def show(table: Table) -> None:

@@ -99,6 +99,9 @@ def sweep_arguments(parser: Parser) -> None:
         help="leave what was written to in the last hours alone (default 24)",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
+    parser.add_argument(
+        "--yes", action="store_true", help="delete without asking, as where nobody can be asked"
+    )
     json_argument(parser)
     store_argument(parser)
 

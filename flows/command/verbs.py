@@ -4,6 +4,7 @@ Prefect, torch and transformers are imported only by the verbs that need them, s
 """
 
 import argparse
+import sys
 
 from flows.command.layers import base_settings, read_settings, read_several
 from flows.command.stopping import start_own_server
@@ -119,13 +120,22 @@ def verify(arguments: argparse.Namespace) -> None:
 def sweep(arguments: argparse.Namespace) -> None:
     """`docs-mlm sweep`."""
     settings = base_settings(arguments.store)
-    from flows.command.display import show_leftovers
+    from flows.command.display import may_delete, show_leftovers
     from tasks.store import care
     from tasks.store.folders import Store
 
     if not 0 <= arguments.older_than < float("inf"):
         raise UserError(f"--older-than is {arguments.older_than}: give 0 hours or more")
-    store = Store(settings.store)
+    store, older_than = Store(settings.store), arguments.older_than * 3600
     store.check(write=False)
-    found = care.sweep(store, older_than=arguments.older_than * 3600, remove=not arguments.dry_run)
-    show_leftovers(found, store.url, removed=not arguments.dry_run, as_json=arguments.json)
+    # Whoever sits at the terminal is asked; a script is not, and what it is asked for goes without `--yes`.
+    asks = sys.stdin.isatty() and not (arguments.yes or arguments.dry_run)
+    found = care.sweep(store, older_than=older_than, remove=not (asks or arguments.dry_run))
+    removed = not (asks or arguments.dry_run)
+    if asks and found:
+        removed = may_delete(found, store.url, as_json=arguments.json)
+        if not removed and not arguments.json:
+            return
+        if removed:
+            found = care.sweep(store, older_than=older_than, only={left.uri for left in found})
+    show_leftovers(found, store.url, removed=removed, as_json=arguments.json)

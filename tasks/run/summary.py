@@ -14,6 +14,7 @@ from tasks.publish_model.lineage import Lineage
 from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
 from tasks.run.plan import Plan
 from tasks.store.folders import Store
+from tasks.store.urls import shown
 from tasks.train_model.card import masks_card, training_card
 
 MODEL_PUBLISHED = "docs-mlm.model.published"
@@ -72,9 +73,8 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
 def result_card(summary: RunSummary, trained: TrainedModel) -> str:
     """What a person wants to know when the run is done: figures, where the model lies, how to load it."""
     documents, tokens, uri = summary.documents, summary.tokens, summary.model["uri"]
-    local = uri.removeprefix("file://")
     copied = f"rclone copy or `aws s3 cp --recursive {uri} model`" if uri.startswith("s3://") else ""
-    place = "model" if copied else local
+    place = "model" if copied else shown(uri)
     first = f"Copy it first: {copied}.\n\n" if copied else ""
     reused = [name for name, stage in summary.stages.items() if stage["reused"]]
     return f"""**{summary.name}**, version `{summary.model["version"]}`

@@ -1,6 +1,7 @@
 """Looking after a store: `verify` re-hashes what is stored, `sweep` finds what crashed runs left behind."""
 
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,6 +10,7 @@ from tasks.errors import IntegrityError
 from tasks.records import STAGES
 from tasks.store.faults import explained
 from tasks.store.manifest import MANIFEST, StoredFile
+from tasks.store.marker import FOLDERS, is_own, is_temporary
 from tasks.store.parallel import each
 
 if TYPE_CHECKING:
@@ -62,40 +64,61 @@ def verify(store: "Store", uri: str) -> list[FolderReport]:
     return reports
 
 
-def sweep(store: "Store", *, older_than: float = DAY, remove: bool = True) -> list[Leftover]:
+def sweep(
+    store: "Store", *, older_than: float = DAY, remove: bool = True, only: Collection[str] | None = None
+) -> list[Leftover]:
     """Leftovers of crashed runs that are older than `older_than` seconds, deleted unless `remove` is false.
 
     A folder counts by its newest file, so that one that is still being written is never touched. What has a
-    manifest is never a leftover, damaged or not: that is for `verify` and a person to decide. Small JSON
-    files beside stored folders (`latest.json`) stay.
+    manifest is never a leftover, damaged or not: that is for `verify` and a person to decide. Looked at is
+    only what has a name that the store gives, in the stages' folders; what holds a symbolic link stays.
+
+    Args:
+        only: the URIs of those that may go, where a person was asked about them.
+
+    Raises:
+        UserError: this is no store of docs-mlm, or one of a later version.
     """
+    store.require()
     with explained(store.url, "read"):
-        entries = store.objects.entries("")
-    paths = [PurePosixPath(name) for name in entries]
-    whole = {path.parent for path in paths if path.name == MANIFEST and not _is_temporary(path)}
-    above = {parent for folder in whole for parent in folder.parents}
-    groups: dict[PurePosixPath, list[str]] = {}
-    for path in paths:
-        if (top := _leftover_top(path, whole, above)) is not None:
-            groups.setdefault(top, []).append(str(path))
+        entries = store.objects.own("", deep=False)
+        for stage in FOLDERS:
+            entries |= {f"{stage}/{name}": entry for name, entry in store.objects.own(stage).items()}
     now, found = time.time(), []
-    for top, names in sorted(groups.items()):
-        age = now - max(entries[name].modified for name in names)
-        if age <= older_than:
+    for top, names in sorted(_groups(entries).items()):
+        age, uri = now - max(entries[name].modified for name in names), store.uri(top)
+        if age <= older_than or (only is not None and uri not in only):
+            continue
+        if any(entries[name].is_link for name in names):
             continue
         size = sum(entries[name].size for name in names)
-        is_file = names == [str(top)]
-        kind: Literal["folder", "file"] = "file" if is_file else "folder"
-        found.append(Leftover(uri=store.uri(str(top)), kind=kind, files=len(names), bytes=size, age_s=age))
+        kind: Literal["folder", "file"] = "file" if names == [top] else "folder"
+        found.append(Leftover(uri=uri, kind=kind, files=len(names), bytes=size, age_s=age))
         if remove:
             with explained(store.url, "written"):
-                (store.objects.remove if is_file else store.objects.remove_below)(str(top))
+                (store.objects.remove if kind == "file" else store.objects.remove_below)(top)
+
+    def may_go(name: str) -> bool:
+        return is_own(name) and (only is None or store.uri(name) in only)
+
     with explained(store.url, "read"):
-        uploads = store.objects.unfinished("", older_than, remove=remove)
+        uploads = store.objects.unfinished(may_go, older_than, remove=remove)
     return found + [
         Leftover(uri=store.uri(name), kind="upload", files=1, bytes=0, age_s=age)
         for name, age in sorted(uploads.items())
     ]
+
+
+def _groups(entries: Iterable[str]) -> dict[str, list[str]]:
+    """The names that no manifest vouches for, by the highest folder that nothing vouches for."""
+    paths = [PurePosixPath(name) for name in entries]
+    whole = {path.parent for path in paths if path.name == MANIFEST and not is_temporary(str(path.parent))}
+    above = {parent for folder in whole for parent in folder.parents}
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        if (top := _leftover_top(path, whole, above)) is not None:
+            groups.setdefault(str(top), []).append(str(path))
+    return groups
 
 
 def _verify_folder(store: "Store", uri: str) -> tuple[FolderReport, dict[str, dict[str, Any]]]:
@@ -136,15 +159,10 @@ def _leftover_top(
 ) -> PurePosixPath | None:
     """The highest folder around `path` (or the file itself) that nothing vouches for; None if it belongs."""
     for folder in (*reversed(path.parents), path):
-        if _is_temporary(folder):
+        if is_temporary(str(folder)):
             return folder
         if folder in whole:
             return None
-        if folder is not path and len(folder.parts) >= 2 and folder not in above:
+        if folder is not path and is_own(str(folder)) and folder not in above:
             return folder
     return None
-
-
-def _is_temporary(path: PurePosixPath) -> bool:
-    """Whether the store itself gave it a name for the time of a write, a probe or a lease."""
-    return path.name.startswith(".probe-") or path.suffix in (".partial", ".lease")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from tasks.store.faults import explain
+from tasks.store.urls import parse_store
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -18,9 +19,9 @@ def check_store_keys(store: str) -> str:
     """See that there are keys for a store on S3, wherever AWS's clients look for them.
 
     Raises:
-        UserError: there are none, or only a part.
+        UserError: there are none, or only a part; or `store` is no store's URL.
     """
-    if not store.startswith("s3://"):
+    if parse_store(store)[0] != "s3":
         return store
     try:
         if hasty_session().get_credentials() is None:

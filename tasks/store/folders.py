@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 from tasks.errors import IntegrityError, MissingStoreError, StoreError, UserError
 from tasks.store.faults import PATIENCE, explained
 from tasks.store.lease import lease
-from tasks.store.local import LocalObjects
+from tasks.store.local import LocalObjects, discard
 from tasks.store.manifest import (
     MANIFEST,
     Manifest,
@@ -23,8 +22,10 @@ from tasks.store.manifest import (
     library_versions,
     stored_files,
 )
+from tasks.store.marker import FOLDERS, is_marked, mark, require
 from tasks.store.objects import Entry, Objects
 from tasks.store.parallel import each
+from tasks.store.urls import folder_url, parse_store
 
 TRANSFERS = 4
 """Files on their way at once."""
@@ -36,30 +37,21 @@ class Store:
     A fault that may pass is tried again for `patience` seconds.
 
     Raises:
-        UserError: the URL's protocol is not one of these.
+        UserError: the URL is none of these.
     """
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        protocol, separator, path = url.partition("://")
-        if not separator:
-            protocol, path = "file", url
-        self.protocol = protocol
+        self.protocol, place = parse_store(url)
         self.objects: Objects
-        if protocol == "file":
-            root = Path(path).expanduser().absolute()
-            self.url = root.as_uri()
-            self.objects = LocalObjects(str(root))
-        elif protocol == "s3":
-            bucket_and_prefix = path.strip("/")
-            if not bucket_and_prefix:
-                raise UserError(f"store {url!r} names no bucket: use s3://bucket/prefix")
+        if self.protocol == "file":
+            self.url = folder_url(place)
+            self.objects = LocalObjects(place)
+        else:
             # Only here, because it takes a second to import.
             from tasks.store.s3 import S3Objects
 
-            self.url = f"s3://{bucket_and_prefix}"
-            self.objects = S3Objects(bucket_and_prefix, patience=patience)
-        else:
-            raise UserError(f"store {url!r} has the protocol {protocol!r}: use a folder, file:// or s3://")
+            self.url = f"s3://{place}"
+            self.objects = S3Objects(place, patience=patience)
 
     def uri(self, *parts: str) -> str:
         """The URI of something in the store."""
@@ -71,8 +63,12 @@ class Store:
         Raises:
             UserError: it is not in this store.
         """
+        inside = uri == self.url or uri.startswith(self.url + "/")
+        if not inside and self.protocol == "file" and uri.startswith("file:"):
+            uri = folder_url(parse_store(uri)[1])  # perhaps another spelling of the same URL
+            inside = uri == self.url or uri.startswith(self.url + "/")
         path = uri.removeprefix(self.url).strip("/")
-        if (uri != self.url and not uri.startswith(self.url + "/")) or ".." in path.split("/"):
+        if not inside or ".." in path.split("/"):
             raise UserError(f"{uri} is not in the store {self.url}")
         return path
 
@@ -81,9 +77,11 @@ class Store:
 
         Raises:
             MissingStoreError: the bucket, the permission or the credentials are not there.
+            UserError: a later version of docs-mlm wrote the store.
         """
         with self._explained("reached"):
             self.objects.check()
+            is_marked(self.objects, self.url)
         if write:
             with self._explained("written"):
                 probe = f".probe-{os.getpid()}-{os.urandom(4).hex()}"
@@ -119,10 +117,12 @@ class Store:
         Raises:
             StoreError: the store is full, refuses, or does not keep what was written; or a file changed.
             NetworkError: the store did not answer for the time that is set.
+            UserError: a later version of docs-mlm wrote the store.
         """
         files = manifest.files or stored_files(folder)
         manifest = replace(manifest, files=files, versions=library_versions())
         with self._explained("written"):
+            mark(self.objects, self.url)
             written = self.objects.commit(
                 folder, self.path(uri), manifest, lambda there: self._standing(uri, there), told
             )
@@ -143,7 +143,7 @@ class Store:
         if destination.is_dir():
             if intact(destination, manifest.files):
                 return destination
-            shutil.rmtree(destination)
+            discard(destination)
         with _named(destination):
             destination.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=destination.parent, prefix=".fetch-") as name:
@@ -194,9 +194,28 @@ class Store:
             return sorted(self.objects.folders(self.path(uri)))
 
     def remove(self, uri: str) -> None:
-        """Delete a folder, its manifest first, so that it is never half there."""
+        """Delete a folder, its manifest first, so that it is never half there.
+
+        Raises:
+            UserError: it is no result's or checkpoint's folder, or this is no store of docs-mlm.
+            StoreError: a symbolic link leads there.
+        """
+        path = self.path(uri)
+        stage, _, key = path.partition("/")
+        if stage not in FOLDERS or not key:
+            raise UserError(f"{uri} is no result and no checkpoint: nothing else is deleted")
+        self.require()
         with self._explained("written"):
-            self.objects.remove_below(self.path(uri))
+            self.objects.remove_below(path)
+
+    def require(self) -> None:
+        """See that this is a store of docs-mlm, before anything in it is deleted.
+
+        Raises:
+            UserError: it is none, or one of a later version.
+        """
+        with self._explained("read"):
+            require(self.objects, self.url)
 
     def lease(self, uri: str, *, timeout: float | None = None) -> AbstractContextManager[None]:
         """Hold the work on `uri` for this process; see `tasks.store.lease` for what that is worth."""

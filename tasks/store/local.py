@@ -69,6 +69,23 @@ class LocalObjects:
                 found[file.relative_to(top).as_posix()] = Entry(size=status.st_size, modified=status.st_mtime)
         return found
 
+    def own(self, path: str, *, deep: bool = True) -> dict[str, Entry]:
+        """What is the store's own below `path`: no symbolic link is followed, not even at `path`."""
+        if self._link_on_the_way(path) is not None:
+            return {}
+        found: dict[str, Entry] = {}
+        top = self._root / path
+        for folder, inner, names in os.walk(top):
+            for place in (*(Path(folder, name) for name in names), *_links(folder, inner)):
+                with suppress(FileNotFoundError):  # another run has just renamed or removed it
+                    status = place.lstat()
+                    found[place.relative_to(top).as_posix()] = Entry(
+                        size=status.st_size, modified=status.st_mtime, is_link=place.is_symlink()
+                    )
+            if not deep:
+                break
+        return found
+
     def folders(self, path: str) -> list[str]:
         """The names of the folders directly under `path`."""
         try:
@@ -81,15 +98,29 @@ class LocalObjects:
         (self._root / path).unlink(missing_ok=True)
 
     def remove_below(self, path: str) -> None:
-        """Delete a folder with its manifest first, so that no reader takes the rest for whole."""
+        """Delete a folder with its manifest first, so that no reader takes the rest for whole.
+
+        Raises:
+            StoreError: a symbolic link leads there; what it leads to may be anyone's.
+        """
+        if (link := self._link_on_the_way(path)) is not None:
+            raise StoreError(f"{link} is a symbolic link, and nothing is deleted through one: do it yourself")
         folder = self._root / path
         (folder / MANIFEST).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(folder)
 
-    def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:
+    def unfinished(
+        self, is_own: Callable[[str], bool], older_than: float, *, remove: bool
+    ) -> dict[str, float]:
         """None: what is not finished here is a file named `.partial`."""
         return {}
+
+    def _link_on_the_way(self, path: str) -> Path | None:
+        """The first symbolic link from below the root to `path`; the root itself is the user's to choose."""
+        places = [self._root / path, *(self._root / path).parents]
+        below = [place for place in reversed(places) if place != self._root and self._root in place.parents]
+        return next((place for place in below if place.is_symlink()), None)
 
     def commit(
         self,
@@ -125,7 +156,7 @@ class LocalObjects:
                         broken = _beside(target)
                         with suppress(FileNotFoundError):
                             target.rename(broken)
-                        shutil.rmtree(broken, ignore_errors=True)
+                        discard(broken)
                 else:
                     _sync_folder(target.parent)
                     return manifest
@@ -173,6 +204,18 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def discard(place: Path) -> None:
+    """Delete a folder, as far as that is possible; of a symbolic link the link alone."""
+    if place.is_symlink():
+        place.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 def _files_below(top: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(top):
         yield from (Path(folder, name) for name in names)
+
+
+def _links(folder: str, names: list[str]) -> Iterator[Path]:
+    return (place for name in names if (place := Path(folder, name)).is_symlink())

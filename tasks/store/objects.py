@@ -20,6 +20,8 @@ class Entry:
     """Seconds since 1970."""
     etag: str = ""
     """What S3 calls this content; an MD5 on most servers."""
+    is_link: bool = False
+    """Of those that `own` lists: a symbolic link, to a file or a folder."""
 
 
 class Objects(Protocol):
@@ -46,6 +48,12 @@ class Objects(Protocol):
     def entries(self, path: str) -> dict[str, Entry]:
         """Every object below `path`, by its name relative to it."""
 
+    def own(self, path: str, *, deep: bool = True) -> dict[str, Entry]:
+        """What is the store's own below `path`: as `entries`, but without what lies behind a symbolic link.
+
+        Not `deep`: only what lies directly there.
+        """
+
     def folders(self, path: str) -> list[str]:
         """The names of the folders directly under `path`."""
 
@@ -53,7 +61,7 @@ class Objects(Protocol):
         """Delete one object, if it is there."""
 
     def remove_below(self, path: str) -> None:
-        """Delete a folder, its manifest first."""
+        """Delete a folder, its manifest first; a symbolic link is not followed."""
 
     def commit(
         self,
@@ -70,5 +78,10 @@ class Objects(Protocol):
         two manifests stands, and the files are those it names. `told` hears of bytes as they go.
         """
 
-    def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:
-        """Uploads below `path` begun more than `older_than` seconds ago and never finished: name and age."""
+    def unfinished(
+        self, is_own: Callable[[str], bool], older_than: float, *, remove: bool
+    ) -> dict[str, float]:
+        """Uploads begun more than `older_than` seconds ago and never finished: name and age.
+
+        Only those of names that `is_own` takes: others share the bucket.
+        """

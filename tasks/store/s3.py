@@ -65,14 +65,21 @@ class S3Objects:
 
     def entries(self, path: str) -> dict[str, Entry]:
         """Every object below `path`, by its name relative to it; always a fresh listing."""
+        return self._entries(path)
+
+    def _entries(self, path: str, **how: str) -> dict[str, Entry]:
         top = self._bucket.below(path)
         return {
             item["Key"].removeprefix(top): Entry(
                 size=item["Size"], modified=item["LastModified"].timestamp(), etag=item["ETag"].strip('"')
             )
-            for page in self._bucket.pages("list_objects_v2", Prefix=top)
+            for page in self._bucket.pages("list_objects_v2", Prefix=top, **how)
             for item in page.get("Contents", [])
         }
+
+    def own(self, path: str, *, deep: bool = True) -> dict[str, Entry]:
+        """As `entries`, for there are no links here; not `deep`, only what lies directly below `path`."""
+        return self._entries(path) if deep else self._entries(path, Delimiter="/")
 
     def folders(self, path: str) -> list[str]:
         """The names of the folders directly under `path`."""
@@ -137,16 +144,19 @@ class S3Objects:
             "see whether another run writes there, and run again"
         )
 
-    def unfinished(self, path: str, older_than: float, *, remove: bool) -> dict[str, float]:
+    def unfinished(
+        self, is_own: Callable[[str], bool], older_than: float, *, remove: bool
+    ) -> dict[str, float]:
         """Multipart uploads begun long ago and never finished; they cost money and show in no listing."""
         found: dict[str, float] = {}
         # Some servers say so where a bucket has never had an upload, and one may end while we look.
         with suppress(FileNotFoundError):
-            for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.below(path)):
+            for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.prefix):
                 for upload in page.get("Uploads", []):
                     age = time.time() - upload["Initiated"].timestamp()
-                    if age > older_than:
-                        found[upload["Key"].removeprefix(self._bucket.prefix)] = age
+                    name = upload["Key"].removeprefix(self._bucket.prefix)
+                    if age > older_than and is_own(name):
+                        found[name] = age
                         if remove:
                             s3_parts.abort(self._bucket, upload["Key"], upload["UploadId"])
         return found

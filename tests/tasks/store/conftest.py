@@ -10,6 +10,9 @@ from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
 from tests.s3_server import FaultProxy, S3Server, fault_proxy, s3_server
 
+KEY = "0123456789abcdef" * 2
+"""A key as a stage has it; `sweep` takes no other name for a result's."""
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:

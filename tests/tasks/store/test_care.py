@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tasks.store.care import sweep, verify
 from tasks.store.folders import Store
+from tasks.store.marker import MARKER
 from tests.s3_server import S3Server
-from tests.tasks.store.conftest import contents, manifest_for, place
+from tests.tasks.store.conftest import KEY, contents, manifest_for, place
 
 HOUR = 3600
+OTHER = KEY[::-1]
 
 
 def chain(store: Store, folder: Path) -> str:
@@ -46,19 +48,22 @@ def test_sweep_takes_leftovers_alone(store: Store, server: S3Server, folder: Pat
     """Old folders without a manifest and the store's own temporary files go; all that counts stays."""
     uri = chain(store, folder)
     store.write_json(store.uri("models", "latest.json"), {"key": "m1"})
-    store.commit(
-        folder, store.uri("checkpoints", "t1/step-1"), manifest_for("t1/step-1", stage="checkpoints")
-    )
+    step = f"{KEY}/step-1"
+    store.commit(folder, store.uri("checkpoints", step), manifest_for(step, stage="checkpoints"))
     before = contents(place(store, server, ""))
     leftovers = (
-        "tokenized/k2/sub/data.arrow",
-        "tokenized/k2/state.json",
-        "checkpoints/t1/step-2/model.safetensors",
-        "checkpoints/t9/step-1/model.safetensors",
-        "corpus/.k1.abcd.partial/manifest.json",
-        "models/.latest.json.abcd.partial",
-        "corpus/k3.lease",
-        ".probe-1-abcd",
+        f"tokenized/{KEY}/sub/data.arrow",
+        f"tokenized/{KEY}/state.json",
+        f"checkpoints/{KEY}/step-2/model.safetensors",
+        f"checkpoints/{KEY}/.step-3.0123abcd.partial/model.safetensors",
+        f"checkpoints/{OTHER}/step-1/model.safetensors",
+        f"corpus/.{KEY}.0123abcd.partial/manifest.json",
+        f"corpus/.{KEY}.lease.0123abcd.partial",
+        "models/.latest.json.0123abcd.partial",
+        f"corpus/{OTHER}.lease",
+        ".probe-1-0123abcd",
+        "..probe-1-0123abcd.0123abcd.partial",
+        f".{MARKER}.0123abcd.partial",
     )
     for name in leftovers:
         path = place(store, server, name)
@@ -66,14 +71,13 @@ def test_sweep_takes_leftovers_alone(store: Store, server: S3Server, folder: Pat
         path.write_bytes(b"left")
         if "state.json" not in name:
             os.utime(path, (time.time() - 48 * HOUR,) * 2)
-    young = store.uri("tokenized", "k2")
+    young = store.uri("tokenized", KEY)
     expected = {
-        store.uri("checkpoints", "t1", "step-2"),
-        store.uri("checkpoints", "t9"),
-        store.uri("corpus", ".k1.abcd.partial"),
-        store.uri("models", ".latest.json.abcd.partial"),
-        store.uri("corpus", "k3.lease"),
-        store.uri(".probe-1-abcd"),
+        store.uri("checkpoints", KEY, "step-2"),
+        store.uri("checkpoints", KEY, ".step-3.0123abcd.partial"),
+        store.uri("checkpoints", OTHER),
+        store.uri("corpus", f".{KEY}.0123abcd.partial"),
+        *(store.uri(name) for name in leftovers[6:]),
     }
     assert {found.uri for found in sweep(store, remove=False)} == expected
     assert {found.uri for found in sweep(store)} == expected

@@ -78,6 +78,8 @@ def test_a_power_cut_finds_all_or_nothing(
     monkeypatch.setattr(Path, "rename", noted(rename))
     monkeypatch.setattr(Path, "replace", noted(replace))
     store = Store(str(tmp_path / "store"))
+    store.commit(folder, store.uri("dataset", "k0"), manifest_for("k0", stage="dataset"))
+    done.clear()  # the first commit writes the store's marker before
     store.commit(folder, store.uri("corpus", "k1"), manifest_for())
     files = {Path(name).name for name in contents(folder)} | {"manifest.json", "sub"}
     before, after = done[: done.index("renamed")], done[done.index("renamed") + 1 :]

@@ -11,7 +11,7 @@ from tasks.store.folders import Store
 from tasks.store.manifest import stored_files
 from tasks.store.s3_client import request
 from tests.s3_server import BUCKET, FaultProxy, Request, S3Server
-from tests.tasks.store.conftest import contents, manifest_for
+from tests.tasks.store.conftest import KEY, contents, manifest_for
 from tests.waiting import until
 
 
@@ -60,7 +60,7 @@ def test_a_file_put_over_a_committed_one_is_seen_by_its_writer(
 
     def finish_first(request: Request) -> str | None:
         # After this commit has looked and found nothing, but before it sends its first file.
-        if request.method == "PUT" and not listings:
+        if request.method == "PUT" and "/k1/" in request.target and not listings:
             listings.append(request)
             store.commit(folder, uri, manifest_for())
         return None
@@ -92,21 +92,31 @@ def test_a_store_that_does_not_keep_its_files(
     assert not (stored.parent / "manifest.json").exists()
 
 
-def test_unfinished_uploads_are_swept(behind_proxy: Store) -> None:
-    """The upload of a large file that was killed is found and removed once it is old enough."""
+def uploads(store: Store) -> list[str]:
+    """What the server knows of unfinished uploads in the store, by key below its prefix."""
+    prefix = store.url.removeprefix(f"s3://{BUCKET}/")
+    page = request("list_multipart_uploads", Bucket=BUCKET, Prefix=f"{prefix}/")
+    return [upload["Key"].removeprefix(f"{prefix}/") for upload in page.get("Uploads", [])]
+
+
+def test_unfinished_uploads_are_swept(behind_proxy: Store, folder: Path) -> None:
+    """The upload of a large file that was killed is removed once it is old enough, and no one else's."""
     prefix = behind_proxy.url.removeprefix(f"s3://{BUCKET}/")
-    request("create_multipart_upload", Bucket=BUCKET, Key=f"{prefix}/corpus/k1/weights.bin")
+    behind_proxy.commit(folder, behind_proxy.uri("corpus", "k1"), manifest_for())
+    for name in (f"corpus/{KEY}/weights.bin", "corpus/mine/film.mov", "films/film.mov"):
+        request("create_multipart_upload", Bucket=BUCKET, Key=f"{prefix}/{name}")
     assert sweep(behind_proxy) == []
     (found,) = sweep(behind_proxy, older_than=0)
-    assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", "k1", "weights.bin"))
+    assert (found.kind, found.uri) == ("upload", behind_proxy.uri("corpus", KEY, "weights.bin"))
     assert sweep(behind_proxy, older_than=0) == []
+    assert sorted(uploads(behind_proxy)) == ["corpus/mine/film.mov", "films/film.mov"]
 
 
 def test_an_upload_that_fails_is_given_up(behind_proxy: Store, proxy: FaultProxy, folder: Path) -> None:
     """The parts of a large file whose upload failed are deleted, so that they cost nothing."""
     proxy.fault = lambda request: "500" if "partNumber=2" in request.target else None
     with pytest.raises(NetworkError):
-        behind_proxy.commit(folder, behind_proxy.uri("corpus", "k1"), manifest_for())
+        behind_proxy.commit(folder, behind_proxy.uri("corpus", KEY), manifest_for(KEY))
     until(lambda: any(request.method == "DELETE" for request in proxy.requests))
     until(
         lambda: not any(found.kind == "upload" for found in sweep(behind_proxy, older_than=0, remove=False))
