@@ -12,13 +12,13 @@ it, or names an icon.
 
 import re
 from collections.abc import Iterable
-from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
 import pyromark
 
 from tasks.filter_markdown import docfx, html_text
+from tasks.filter_markdown.forgiving import decoded
 from tasks.filter_markdown.layout import Cleaned, Layout
 
 DEEPEST_HTML = 2
@@ -198,11 +198,11 @@ class _Reader:
         self._parts.clear()
         for text, is_code in html_text.words_of_block(html):
             if is_code:
-                self._add_code(unescape(text).strip("\n"))
+                self._add_code(decoded(text).strip("\n"))
             elif self._depth < DEEPEST_HTML:
                 _Reader(self._layout, self._keep_code, self._depth + 1).read(text)
             else:
-                self._parts.append(unescape(text))
+                self._parts.append(decoded(text))
                 self._end_line()
 
     def _guard(self, code: str) -> str:
@@ -212,6 +212,12 @@ class _Reader:
         self._guarded.append(code)
         return f"\0{len(self._guarded) - 1}\0"
 
+    def _unguarded(self, mark: re.Match[str]) -> str:
+        # An address may hold such a mark of its own, `%007%00`, with a number of any length.
+        number = mark[1].lstrip("0") or "0"
+        known = len(number) < 9 and int(number) < len(self._guarded)
+        return self._guarded[int(number)] if known else mark[0]
+
     def _take(self) -> str:
         """The words read so far as one line, or several where the author broke them."""
         text = "".join(self._parts)
@@ -220,7 +226,7 @@ class _Reader:
         if ":::" in text or "[!" in text or "{:" in text:
             text = docfx.without_directives(text)
         if self._guarded:
-            text = _GUARD.sub(lambda match: self._guarded[int(match[1])], text)
+            text = _GUARD.sub(self._unguarded, text)
             self._guarded.clear()
         if not text.isascii():
             text = text.translate(_INVISIBLE)

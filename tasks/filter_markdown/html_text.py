@@ -5,7 +5,8 @@ block of lines, which a real HTML parser takes apart here.
 """
 
 import re
-from html.parser import HTMLParser
+
+from tasks.filter_markdown.forgiving import ForgivingParser
 
 _BLOCK_NAMES = (
     "address article aside blockquote body br button canvas caption center dd details dialog div dl dt "
@@ -86,11 +87,11 @@ def without_comments(text: str) -> str:
     return "".join((*kept, text[position:]))
 
 
-class _Reader(HTMLParser):
+class _Reader(ForgivingParser):
     """Collects the words, one paragraph for every element that begins a new line."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=False)
+        super().__init__()
         self._pieces: list[tuple[str, bool]] = []
         self._current: list[str] = []
         self._silent = 0
