@@ -25,7 +25,9 @@ class StopRequest:
 def delayed_stop(request: StopRequest) -> Iterator[None]:
     """Within, the first SIGTERM or SIGINT is only noted in `request`, and raised again at the end.
 
-    A second one is not held back. Outside the main thread, where Python takes no signals, nothing is changed.
+    A Ctrl-C after it is not held back. SIGTERM is: who signals a process group is heard twice by a process
+    whose parent passes on what it heard. Outside the main thread, where Python takes no signals, nothing is
+    changed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -37,8 +39,8 @@ def delayed_stop(request: StopRequest) -> Iterator[None]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
     def note(number: int, _frame: FrameType | None) -> None:
-        request.signal = number
-        restore()
+        request.signal = request.signal or number
+        signal.signal(signal.SIGINT, before[signal.SIGINT] or signal.SIG_DFL)
 
     for number in STOPS:
         before[number] = signal.signal(number, note)

@@ -3,8 +3,9 @@
 import json
 import re
 import signal
+import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -36,29 +37,37 @@ def processes_of(machine) -> list[str]:
     return found
 
 
+def states_in(database: Path) -> list[str]:
+    """The state of each flow run, as the temporary server left it."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [state for (state,) in connection.execute("SELECT state_type FROM flow_run")]
+
+
 @pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 2)])
 def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, workers, arguments, server_url, tmp_path):
     """The step is finished and stored, the exit code is the signal's, and the next run goes on from there.
 
-    Ctrl-C goes to every process of the terminal, Prefect's temporary server and the data workers among them,
-    and yet is heard.
+    The signal goes to every process of the group, Prefect's temporary server and the data workers among
+    them, and yet is heard: within 30 seconds all have ended, and the server was told how the run did.
     """
     store, machine = Store(str(tmp_path / "store")), tmp_path / "machine"
     arguments += ["--store", store.url, "--train.dataloader-num-workers", str(workers)]
     # Many micro-batches a step, so that the one under way still needs some from the workers.
     arguments += ["--train.per-device-train-batch-size", "1", "--train.gradient-accumulation-steps", "16"]
-    own = {"PREFECT_API_URL": server_url} if number == signal.SIGTERM else {}
-    attempt = start_run(arguments, machine, **own)
+    attempt = start_run(arguments, machine)
     attempt.wait_for("Stored checkpoint")
+    began = time.monotonic()
     attempt.interrupt(number)
     assert attempt.wait() == code, attempt.text()
+    until(lambda: not processes_of(machine))
+    assert time.monotonic() - began < 30
     log = attempt.text()
     saved = int(re.search(r"Asked to stop: saved step (\d+)", log)[1])
     assert "run the same command again to go on from the newest checkpoint" in log
     assert re.search(r"Flow run .* - Finished in state Crashed", log)
     assert "Traceback" not in log
     assert attempt.out.read_text() == ""
-    until(lambda: not processes_of(machine))
+    assert states_in(machine / "prefect" / "prefect.db") == ["CRASHED"]
     (key,) = store.folders(store.uri("checkpoints"))
     newest = store.folders(store.uri("checkpoints", key))[-1]
     assert newest.startswith(f"step-{saved:010d}-")
@@ -84,3 +93,14 @@ def test_a_second_ctrl_c_stops_at_once(arguments, server_url, s3, tmp_path):
         assert attempt.wait() == 130
         # Said when the first one's 25 seconds for the store are over.
         assert "The last checkpoint is not in the store" not in attempt.text()
+
+
+def test_the_temporary_server_ends_with_a_run_that_is_killed(arguments, tmp_path):
+    """SIGKILL to the run alone, as of a machine short of memory, leaves no server behind."""
+    machine = tmp_path / "machine"
+    attempt = start_run([*arguments, "--store", str(tmp_path / "store")], machine)
+    attempt.wait_for("Stored checkpoint")
+    assert [line for line in processes_of(machine) if "own_server" in line]
+    attempt.process.kill()
+    attempt.wait()
+    until(lambda: not processes_of(machine))

@@ -52,6 +52,26 @@ def test_the_first_is_noted_and_the_second_is_not(times: int) -> None:
     assert handlers() == before
 
 
+def test_a_second_sigterm_is_the_first_one_again() -> None:
+    """From the group and from the parent it comes twice: it is raised once, when the work is done."""
+    heard, worked, request = [], [], StopRequest()
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+
+    def work() -> None:
+        with delayed_stop(request):
+            for _ in range(2):
+                signal.raise_signal(signal.SIGTERM)
+                worked.append(list(heard))
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert worked == [[], []]
+    assert heard == [signal.SIGTERM]
+
+
 def test_another_thread_changes_nothing() -> None:
     """Outside the main thread, which alone takes signals, the handlers stay."""
     before, seen = handlers(), []
