@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from httpx2 import HTTPError, InvalidURL
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -47,8 +48,18 @@ TOKENIZER_FILES = (
     "*.spm",
 )
 """The files that make a tokenizer what it is, as patterns."""
-NETWORK_FAULTS = (HfHubHTTPError, OfflineModeIsEnabled, LocalEntryNotFoundError, OSError)
-"""What the hub's client raises when the hub cannot be reached; its not-found errors are caught before."""
+NETWORK_FAULTS = (
+    HTTPError,
+    InvalidURL,
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    LocalEntryNotFoundError,
+    OSError,
+)
+"""What the hub's client, and the HTTP client that it brings, raise when the hub cannot be reached.
+
+Its not-found errors are caught before.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import NetworkError, UserError
 from tasks.models.checks import check_base_model, check_window
-from tasks.models.pinned import local_files, resolve_model
+from tasks.models.pinned import PinnedModel, local_files, resolve_model
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
@@ -139,6 +139,21 @@ def test_an_unreachable_hub_is_a_network_fault(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(NetworkError, match=r"'google-bert/bert-base-uncased'.*local folder"):
         resolve_model(ModelSettings())
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://127.0.0.1:no", "127.0.0.1:9"])
+def test_a_hub_that_refuses_is_a_network_fault(endpoint, monkeypatch, tmp_path):
+    """What the HTTP client raises of a port that is closed, or an address that is none, is known."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(NetworkError, match=r"'google-bert/bert-base-uncased'.*local folder"):
+        resolve_model(ModelSettings())
+    pinned = PinnedModel(
+        name="absent", fingerprint="", tokenizer_fingerprint="", location="me/absent", revision="1" * 40,
+        max_positions=64,
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match="does not deliver me/absent"):
+        local_files(pinned, tmp_path, weights=False)
 
 
 def test_a_model_in_the_store_is_pinned_by_its_manifest(tiny, tmp_path):
