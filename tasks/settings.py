@@ -1,9 +1,9 @@
 """Everything a user chooses for one run, composed of the stages' own settings."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.clone_docs.settings import SourceSettings
 from tasks.filter_markdown.settings import FilterSettings
@@ -35,6 +35,19 @@ class Settings(StageSettings):
         title="Work folder",
         description="Scratch space on this machine; may be deleted between runs.",
     )
+
+    @model_validator(mode="after")
+    def _evaluates(self) -> Self:
+        names = ("eval_steps", "early_stopping_patience", "load_best_model_at_end")
+        if self.filter.eval_fraction == 0 and (
+            asked := [name for name in names if getattr(self.train, name)]
+        ):
+            raise ValueError(
+                f"filter.eval_fraction is 0, so that nothing is held out to evaluate, but train has "
+                f"{' and '.join(f'{name} {getattr(self.train, name)}' for name in asked)}: set "
+                "filter.eval_fraction above 0, such as 0.1, or leave these out"
+            )
+        return self
 
     def chosen(self) -> dict[str, dict[str, Any]]:
         """The settings of those stages that make the model what it is, for its card."""

@@ -1,8 +1,8 @@
 """Which documents are worth learning from, and how their text is cleaned: the choices."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.stage.keys import StageSettings
 
@@ -54,3 +54,22 @@ class FilterSettings(StageSettings):
         description="Share of the documents held out from training, chosen by a hash of their path; "
         "0 trains on everything and evaluates nothing.",
     )
+
+    @model_validator(mode="after")
+    def _each_has_an_effect(self) -> Self:
+        if self.cleaning == "raw" and not self.keep_code:
+            raise ValueError(
+                "keep_code is off, but cleaning raw leaves the Markdown as it is: choose cleaning text, "
+                "or leave keep_code on"
+            )
+        if self.duplicates != "near" and self.changed("near_duplicate_threshold"):
+            raise ValueError(
+                f"near_duplicate_threshold is {self.near_duplicate_threshold}, but duplicates is "
+                f"{self.duplicates}, which compares no similar texts: choose duplicates near, or leave it out"
+            )
+        if self.min_chars >= self.max_chars:
+            raise ValueError(
+                f"min_chars {self.min_chars} and max_chars {self.max_chars} leave no text between them: "
+                "a text is kept that has more than min_chars, and max_chars at most"
+            )
+        return self

@@ -85,7 +85,8 @@ def resolve_model(settings: ModelSettings) -> PinnedModel:
     """Pin the model that `settings` name.
 
     Raises:
-        UserError: there is no such model, it holds no safetensors weights, or fewer embeddings than tokens.
+        UserError: there is no such model, it holds no safetensors weights, or fewer embeddings than tokens;
+            or a revision is given of what has none.
         NetworkError: the hub does not answer, and its cache does not hold the model.
     """
     if (scratch := settings.from_scratch) is not None:
@@ -99,9 +100,15 @@ def resolve_model(settings: ModelSettings) -> PinnedModel:
             max_positions=scratch.max_position_embeddings,
         )
     name = settings.name_or_path
+    is_folder = Path(name).expanduser().is_dir()
+    if settings.revision is not None and ("://" in name or is_folder):
+        raise UserError(
+            f"model.revision is {settings.revision!r}, but {name} is no hub checkpoint and has no revisions: "
+            "leave model.revision out"
+        )
     if "://" in name:
         return _in_store(name)
-    if Path(name).expanduser().is_dir():
+    if is_folder:
         return _in_folder(Path(name).expanduser().absolute())
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError(

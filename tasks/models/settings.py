@@ -70,4 +70,9 @@ class ModelSettings(StageSettings):
                 f"both name_or_path {self.name_or_path!r} and from_scratch are given: "
                 "leave one out (--model.from-scratch null)"
             )
+        if self.from_scratch is not None and self.revision is not None:
+            raise ValueError(
+                f"revision {self.revision!r} is of a hub checkpoint, but from_scratch is given, which loads "
+                "none: leave one out (--model.from-scratch null)"
+            )
         return self

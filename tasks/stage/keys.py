@@ -19,6 +19,10 @@ class StageSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
+    def changed(self, name: str) -> bool:
+        """Whether a setting is not its default; a form sends all defaults along with a choice."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
+
     def keyed(self) -> dict[str, Any]:
         """The settings that change the result, as JSON-ready values."""
         kept: dict[str, Any] = {}

@@ -45,6 +45,15 @@ class StepSettings(StageSettings):
         1.0, ge=0, le=1000, title="Gradient clip", description="Largest gradient norm; 0 for no clipping."
     )
 
+    @model_validator(mode="after")
+    def _warms_up(self) -> Self:
+        if self.lr_scheduler_type == "constant" and self.warmup_share and self.changed("warmup_share"):
+            raise ValueError(
+                f"warmup_share is {self.warmup_share}, but lr_scheduler_type constant has no warmup: "
+                "choose constant_with_warmup, or leave warmup_share out"
+            )
+        return self
+
 
 class MaskSettings(StageSettings):
     """What is learnt: which tokens are hidden, and what stands in their place."""
@@ -198,6 +207,11 @@ class MachineSettings(StageSettings):
     def _meet(self) -> Self:
         if self.nodes > 1 and self.rdzv_endpoint is None:
             raise ValueError(f"nodes is {self.nodes}: give rdzv_endpoint, the host:port where they meet")
+        if self.nodes == 1 and self.rdzv_endpoint is not None:
+            raise ValueError(
+                f"rdzv_endpoint is {self.rdzv_endpoint!r}, but nodes is 1, and one machine meets no other: "
+                "set nodes to how many there are, or leave rdzv_endpoint out"
+            )
         return self
 
 
@@ -235,6 +249,15 @@ class TrainSettings(KeepingSettings, MachineSettings, CourseSettings, MaskSettin
     def _keeps_whole_models(self) -> Self:
         if self.parallelism == "fsdp" and self.load_best_model_at_end:
             raise ValueError("load_best_model_at_end needs whole models: use parallelism ddp")
+        return self
+
+    @model_validator(mode="after")
+    def _shortens_pairs(self) -> Self:
+        if self.objective == "mlm" and self.changed("short_seq_share"):
+            raise ValueError(
+                f"short_seq_share is {self.short_seq_share}, but objective mlm has no pairs: "
+                "choose mlm+nsp or mlm+sop, or leave short_seq_share out"
+            )
         return self
 
     @model_validator(mode="after")

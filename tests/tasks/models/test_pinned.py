@@ -174,3 +174,10 @@ def test_a_model_from_scratch_is_pinned_by_its_sizes():
     second = resolve_model(ModelSettings(from_scratch=ScratchSettings(num_hidden_layers=2)))
     assert first.fingerprint != second.fingerprint
     assert first.tokenizer_fingerprint == second.tokenizer_fingerprint
+
+
+def test_a_revision_of_what_has_none_is_refused(tiny, tmp_path):
+    """A folder and a store's model are what they are: a revision of them would be left unread."""
+    for name in (tiny, Store(str(tmp_path)).uri("models", "0" * 32)):
+        with pytest.raises(UserError, match=r"^model.revision is 'v2', but .* leave model.revision out$"):
+            resolve_model(ModelSettings(name_or_path=str(name), revision="v2"))

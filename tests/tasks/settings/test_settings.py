@@ -3,7 +3,11 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from flows.adapt import adapt
+from flows.adapt_many import adapt_many
+from flows.presets import preset_names, preset_settings
 from tasks.clone_docs.settings import SourceSettings
+from tasks.filter_markdown.settings import FilterSettings
 from tasks.models.settings import ModelSettings
 from tasks.settings import Settings
 from tasks.stage.keys import StageSettings
@@ -49,6 +53,11 @@ def test_every_number_has_bounds(name, field, nested):
         {"model": {"from_scratch": {"hidden_size": 100, "num_attention_heads": 3}}},
         {"model": {"from_scratch": {}, "name_or_path": "other/bert"}},
         {"publish": {"model_name": "../up"}},
+        {"model": {"from_scratch": {}, "revision": "v2"}},
+        {"filter": {"cleaning": "raw", "keep_code": False}},
+        {"filter": {"near_duplicate_threshold": 0.5}},
+        {"filter": {"duplicates": "keep", "near_duplicate_threshold": 0.5}},
+        {"filter": {"min_chars": 300, "max_chars": 300}},
     ],
 )
 def test_bad_settings_are_refused(bad):
@@ -69,3 +78,52 @@ def test_a_form_that_sends_all_its_defaults_is_accepted():
     sent = ModelSettings().model_dump() | {"from_scratch": {"hidden_size": 64, "num_attention_heads": 2}}
     assert ModelSettings.model_validate(sent).from_scratch.hidden_size == 64
     assert SourceSettings.model_validate(SourceSettings().model_dump() | {"url": "x"}).url == "x"
+
+
+@pytest.mark.parametrize(
+    ("train", "named"),
+    [
+        ({"eval_steps": 5}, "train has eval_steps 5: set"),
+        ({"eval_steps": 5, "early_stopping_patience": 2}, "eval_steps 5 and early_stopping_patience 2: set"),
+        ({"eval_steps": 5, "load_best_model_at_end": True}, "and load_best_model_at_end True: set"),
+    ],
+)
+def test_nothing_is_chosen_by_a_loss_that_is_not_measured(train, named):
+    """Without held-out documents, whatever needs their loss is refused by name, with the way out."""
+    settings = {"filter": {"eval_fraction": 0}, "train": train}
+    with pytest.raises(ValidationError, match=rf"eval_fraction is 0, .*{named} filter.eval_fraction above 0"):
+        Settings.model_validate(settings)
+    assert Settings.model_validate(settings | {"filter": {"eval_fraction": 0.1}}).train.eval_steps == 5
+    assert Settings.model_validate(settings | {"train": {}}).filter.eval_fraction == 0
+
+
+@pytest.mark.parametrize(
+    ("flow", "source"),
+    [
+        (adapt, {"source": SourceSettings(url="a")}),
+        (adapt_many, {"sources": [SourceSettings(url="a")], "corpus": "joint"}),
+        (adapt_many, {"sources": [SourceSettings(url="a")], "corpus": "each"}),
+    ],
+    ids=["alone", "joint", "each"],
+)
+def test_a_flow_sees_what_two_stages_contradict(flow, source):
+    """A deployment hands over each stage's settings by itself; they are seen together before all else."""
+    held_out, train = FilterSettings(eval_fraction=0), TrainSettings(eval_steps=5)
+    with pytest.raises(ValidationError, match="eval_fraction is 0"):
+        flow.fn(**source, filter=held_out, train=train)
+
+
+def test_a_form_that_sends_every_default_contradicts_nothing():
+    """All defaults together are accepted, and so are they with one choice."""
+    sent = Settings().model_dump(mode="json")
+    assert Settings.model_validate(sent) == Settings()
+    sent["filter"] |= {"cleaning": "raw", "duplicates": "keep", "eval_fraction": 0}
+    sent["train"] |= {"lr_scheduler_type": "constant"}
+    assert Settings.model_validate(sent).filter.cleaning == "raw"
+
+
+def test_the_presets_contradict_nothing():
+    """Each is accepted as it is."""
+    assert preset_names()
+    for name in preset_names():
+        preset_settings(name)

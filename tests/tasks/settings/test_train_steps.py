@@ -44,7 +44,7 @@ def constant_with_warmup(step: int, total: int, warmup: int) -> float:
     [
         (linear, 2e-3, 0.25, 3),
         (cosine, 5e-3, 0.3, 4),
-        (constant, 3e-4, 0.5, 6),
+        (constant, 3e-4, 0.06, 1),
         (constant_with_warmup, 1e-2, 0.5, 6),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),

@@ -42,6 +42,9 @@ def test_the_form_has_the_parts_one_after_another() -> None:
         (CourseSettings, {"early_stopping_patience": 2}, "need eval_steps"),
         (CourseSettings, {"load_best_model_at_end": True}, "need eval_steps"),
         (MachineSettings, {"nodes": 2}, "nodes is 2: give rdzv_endpoint"),
+        (MachineSettings, {"rdzv_endpoint": "a:1"}, "nodes is 1, and one machine meets no other"),
+        (StepSettings, {"lr_scheduler_type": "constant", "warmup_share": 0.2}, "constant has no warmup"),
+        (TrainSettings, {"short_seq_share": 0.5}, "objective mlm has no pairs: choose mlm.nsp"),
         (
             TrainSettings,
             {"parallelism": "fsdp", "load_best_model_at_end": True, "eval_steps": 5},
@@ -59,3 +62,19 @@ def test_what_does_not_go_together_is_refused(
     for settings in (part, TrainSettings):
         with pytest.raises(ValidationError, match=message):
             settings(**bad)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        {"objective": "mlm+sop", "short_seq_share": 0.5},
+        {"lr_scheduler_type": "constant"},
+        {"lr_scheduler_type": "constant", "warmup_share": 0.0},
+        {"lr_scheduler_type": "constant_with_warmup", "warmup_share": 0.2},
+        {"nodes": 2, "rdzv_endpoint": "a:1"},
+    ],
+)
+def test_what_goes_together_is_accepted(good: dict[str, Any]) -> None:
+    """Also where a form sends all defaults along with the choice."""
+    settings = TrainSettings(**good)
+    assert TrainSettings.model_validate(settings.model_dump()) == settings
