@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, CliSettingsSource, PydanticBaseSetti
 
 from flows.command.stopping import exit_code_of, start_own_server, stoppable
 from flows.presets import describe, preset_names, read_settings_file
-from tasks.errors import DocsMlmError, StoreError, UserError
+from tasks.errors import DocsMlmError, StoreError, UserError, scrubbed
 from tasks.settings import Settings
 
 QUIET = {
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        sys.stderr.write(f"error: {message}\nSee `{self.prog} --help`.\n")
+        sys.stderr.write(f"error: {scrubbed(message)}\nSee `{self.prog} --help`.\n")
         raise SystemExit(2)
 
     def refuse(self, unknown: list[str]) -> NoReturn:

@@ -1,7 +1,8 @@
 """Where the documents come from: the choices."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_serializer, model_validator
 
@@ -70,6 +71,11 @@ class SourceSettings(StageSettings):
     def _without_password(self, url: str | None) -> str | None:
         # What Prefect stores of a run's parameters, and every other dump, never holds a password.
         return safe_name(url) if url else url
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What a log or a traceback shows."""
+        for name, value in super().__repr_args__():
+            yield name, safe_name(value) if name == "url" and value else value
 
     @model_validator(mode="after")
     def _ref_needs_git(self) -> Self:
