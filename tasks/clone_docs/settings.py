@@ -34,7 +34,8 @@ class SourceSettings(StageSettings):
     json_file: Path | None = Field(
         None,
         title="JSON file",
-        description="A JSON list of strings, or of objects with `id`, `title`, and `content` or `text`.",
+        description="A JSON list or JSON Lines of strings, or of objects with `id`, `title`, and `content` "
+        "or `text`. What docs-mlm exported is not cleaned again.",
     )
     recursive: bool = Field(
         True, title="Recursive", description="Read a folder's subfolders too; off reads its top level only."

@@ -9,6 +9,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.tasks import exponential_backoff
 
 from tasks.errors import DocsMlmError
+from tasks.exported import check_replaceable
 from tasks.models.checks import check_base_model
 from tasks.run.plan import Plan, SourcePlan, make_plan
 from tasks.settings import Settings
@@ -38,12 +39,15 @@ def resolve_plan(settings: Settings) -> SourcePlan:
 
 
 def check_ready(plan: Plan, settings: Settings) -> None:
-    """See that what is to be run can be: the store takes files, and the model can learn the objective.
+    """See that what is to be run can be: the store takes files, the model can learn the objective, and the
+    texts are exported over nobody's file.
 
     Raises:
         UserError: one of them is not so.
     """
     Store(settings.store).check(write=True)
+    if settings.publish.export_texts is not None:
+        check_replaceable(settings.publish.export_texts.expanduser())
     if plan[tokenize_corpus].action == "run" or plan[train_model].action == "run":
         check_base_model(plan.base, Path(plan[train_model].work_dir), settings.train.objective)
 
