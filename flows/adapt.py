@@ -58,7 +58,9 @@ def learn(plan: Plan, snapshot: DocsSnapshot, corpus: Corpus, settings: Settings
     """From the corpus to the published model: the stages that any number of sources have in common."""
     dataset = cache_dataset(plan[cache_dataset], corpus)
     if settings.publish.export_texts is not None:
-        export_texts(plan[cache_dataset], dataset, settings.publish.export_texts)
+        export_texts(
+            plan[cache_dataset], dataset, settings.publish.export_texts, form=settings.filter.cleaning
+        )
     tokenized = tokenize_corpus(plan[tokenize_corpus], dataset, plan.base, settings.tokenize)
     trained = train_model(plan[train_model], tokenized, plan.base, settings.train)
     lineage = Lineage(snapshot=snapshot, corpus=corpus, dataset=dataset, tokenized=tokenized, trained=trained)

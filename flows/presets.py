@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tasks.errors import UserError
 from tasks.settings import Settings
@@ -77,10 +78,15 @@ def describe(error: ValidationError, *, of: str = "") -> str:
         elif entry["type"] == "value_error":
             lines.append(f"{name}: {entry['msg'].removeprefix('Value error, ')}")
         else:
-            lines.append(
-                f"{name} is {_BRIEFLY.repr(entry['input'])}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
-            )
+            lines.append(f"{name} is {_shown(entry)}: {entry['msg'][0].lower()}{entry['msg'][1:]}")
     return "\n".join(lines)
+
+
+def _shown(entry: ErrorDetails) -> str:
+    """The value that is wrong, unless it may be or hold a URL with a password."""
+    value = entry["input"]
+    hides = "@" in value if isinstance(value, str) else isinstance(value, dict | list | tuple)
+    return "…" if hides and entry["loc"][:1] in (("source",), ("sources",)) else _BRIEFLY.repr(value)
 
 
 def _folder() -> Any:

@@ -1,13 +1,45 @@
 """The errors that docs-mlm raises on purpose, and the exit code that each becomes.
 
-Every message names the value, the limit and the way out, because it is all that the user sees.
+Every message names the value, the limit and the way out, because it is all that the user sees. Whatever
+value it names, no message holds the user name and password of a URL: they are taken out as it is made.
 """
+
+import re
+
+HIDDEN = "***"
+"""What stands in a message where a secret was."""
+
+_WITH_AT = re.compile(r"[^\s'\"<>]*@")
+"""A word up to its last `@`: where it is a URL, or is meant to be one, a password may stand before that."""
+_URL_SCHEME = re.compile(r"([^:]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+)(.*)@")
+_SSH_USER = re.compile(r"(?:.*\W)?ssh://[^:/\\@]+@", re.IGNORECASE)
+
+
+def scrubbed(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """`text` without the user names and passwords of URLs, however malformed, and without `secrets`.
+
+    The user of `ssh://git@host/path` and of `git@host:path` stays: it is a name, and SSH takes no password.
+    """
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return _WITH_AT.sub(_without_user, text) if "@" in text else text
+
+
+def _without_user(found: re.Match[str]) -> str:
+    word = found[0]
+    if (":" not in word and "%3a" not in word.lower()) or _SSH_USER.fullmatch(word):
+        return word
+    scheme = _URL_SCHEME.fullmatch(word)
+    return f"{scheme[1] if scheme else ''}{HIDDEN}@"
 
 
 class DocsMlmError(Exception):
     """Base of every error whose message is meant for the user, without a traceback."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(scrubbed(message))
 
 
 class UserError(DocsMlmError):

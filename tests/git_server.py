@@ -50,6 +50,8 @@ class GitServer:
     """Answer everything with this status."""
     redirect_to: str | None = None
     """Send every request on to this base URL."""
+    redirect_logged_in: bool = False
+    """Only those that bring the password: the others are asked for it."""
     requests: list[Request] = field(default_factory=list)
     posts: int = 0
 
@@ -116,7 +118,7 @@ def _handler_of(server: GitServer) -> type[BaseHTTPRequestHandler]:
         def _answer(self, body: bytes, cut: int | None = None, rate: int | None = None) -> None:
             if server.status is not None:
                 self._reply(server.status, {}, b"")
-            elif server.redirect_to is not None:
+            elif server.redirect_to is not None and (not server.redirect_logged_in or self._is_authorized()):
                 self._reply(302, {"Location": server.redirect_to + self.path}, b"")
             elif server.password is not None and not self._is_authorized():
                 self._reply(401, {"WWW-Authenticate": 'Basic realm="docs"'}, b"")

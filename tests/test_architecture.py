@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("tasks/errors.py", "tasks/records.py", "tasks/boundaries.py"),
-    ("tasks/machine.py", "tasks/cards.py"),
+    ("tasks/machine.py", "tasks/cards.py", "tasks/front_matter.py", "tasks/exported.py"),
     ("tasks/store",),
     ("tasks/stage",),
     ("tasks/models", "tasks/training"),

@@ -11,6 +11,7 @@ from typing import NoReturn
 from flows.command import verbs
 from flows.command.layers import LayeredSettings, LayeredSeveral, add_flags
 from flows.presets import preset_names
+from tasks.errors import scrubbed
 
 
 class Parser(argparse.ArgumentParser):
@@ -18,7 +19,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        sys.stderr.write(f"error: {message}\nSee `{self.prog} --help`.\n")
+        sys.stderr.write(f"error: {scrubbed(message)}\nSee `{self.prog} --help`.\n")
         raise SystemExit(2)
 
     def refuse(self, unknown: list[str]) -> NoReturn:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import UserError
+from tasks.exported import Form, Sealer, check_replaceable
 
 SPLITS = ("train", "eval")
 FEATURES = datasets.Features(
@@ -70,25 +71,28 @@ def build_dataset(corpus: Path, target: Path, *, fingerprint: str) -> dict[str, 
     return counts
 
 
-def export_dataset(dataset: Path, target: Path) -> int:
+def export_dataset(dataset: Path, target: Path, *, form: Form) -> int:
     """Write all texts of the dataset in the folder `dataset` to the JSON file `target`; how many.
 
     One list of strings in path order, indented, in UTF-8 with nothing escaped that need not be: the
-    notebook's `docs_texts.json`. The file appears whole or not at all.
+    notebook's `docs_texts.json`. A seal in the white space behind it says that docs-mlm wrote it, and in
+    which `form` the texts are. The file appears whole or not at all.
 
     Raises:
-        UserError: `target` cannot be written.
+        UserError: `target` cannot be written, or is a file of somebody else's.
     """
-    count = 0
+    check_replaceable(target)
+    count, sealer = 0, Sealer()
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+        with partial.open("wb") as stream:
             for text in texts_by_path(dataset):
-                stream.write(",\n  " if count else "[\n  ")
-                stream.write(json.dumps(text, ensure_ascii=False))
+                before = ",\n  " if count else "[\n  "
+                sealer.write(stream, before + json.dumps(text, ensure_ascii=False))
                 count += 1
-            stream.write("\n]\n" if count else "[]\n")
+            sealer.write(stream, "\n]\n" if count else "[]\n")
+            stream.write(sealer.seal(form))
         partial.replace(target)
     except OSError as error:
         raise UserError(

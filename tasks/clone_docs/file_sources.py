@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import ClassVar
 
 from tasks.clone_docs.documents import write_documents
+from tasks.clone_docs.json_texts import WANTED, read_texts
 from tasks.clone_docs.local_files import folder_documents, json_documents
 from tasks.clone_docs.patterns import file_sha256, folder_digest
 from tasks.clone_docs.pinned import Kind, PinnedSource
 from tasks.clone_docs.reading import Result, Source, write_told
 from tasks.errors import UserError
+from tasks.exported import exported_form
+
+READ_ANEW = "/2"
+"""Stands in the identity of a JSON file that the first version of the reading misread, and in no other's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +77,31 @@ class FolderSource(FileSource):
 
 
 class JsonSource(FileSource):
-    """A JSON list of texts."""
+    """A JSON file of texts; those that docs-mlm cleaned and exported come with a word that they are clean."""
 
     __slots__ = ()
     kind: ClassVar[Kind] = "json_file"
     heeds: ClassVar[frozenset[str]] = frozenset({"max_file_bytes"})
 
     def pin(self) -> PinnedSource:
-        """Digest the file."""
+        """See that the file holds texts, and digest it."""
         if not self.place.is_file():
             raise UserError(f"source.json_file {self.place} is no file: check the path")
+        if not (texts := read_texts(self.place)):
+            raise UserError(f"source.json_file {self.place} is an empty list: {WANTED}")
+        # What an earlier version made of such a file was wrong, and must not be found under this key.
+        anew = any(text.read_anew for text in texts)
         # A text of a JSON file is called after the file.
-        return self.pinned_to(file_sha256(self.place), f"{self.kind}:{self.name}")
+        identity = f"{self.kind}{READ_ANEW if anew else ''}:{self.name}"
+        return self.pinned_to(file_sha256(self.place), identity)
 
     def read(self, pinned: PinnedSource, target: Path, clones: Path) -> Result:
         """Write the file's texts to `target`.
 
         Raises:
-            UserError: it holds no texts, or has changed since the run began.
+            UserError: it has changed since the run began.
         """
         texts = json_documents(self.place, self.settings)
-        if not texts:
-            raise UserError(f"{self.place} is an empty list: give a JSON list of strings or of objects")
-        counts = write_documents(target, texts)
+        counts = write_documents(target, texts, cleaned=exported_form(self.place) == "text")
         self.check_unchanged(pinned, file_sha256(self.place))
         return counts, []

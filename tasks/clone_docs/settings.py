@@ -1,7 +1,8 @@
 """Where the documents come from: the choices."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_serializer, model_validator
 
@@ -33,7 +34,8 @@ class SourceSettings(StageSettings):
     json_file: Path | None = Field(
         None,
         title="JSON file",
-        description="A JSON list of strings, or of objects with `id`, `title`, and `content` or `text`.",
+        description="A JSON list or JSON Lines of strings, or of objects with `id`, `title`, and `content` "
+        "or `text`. What docs-mlm exported is not cleaned again.",
     )
     recursive: bool = Field(
         True, title="Recursive", description="Read a folder's subfolders too; off reads its top level only."
@@ -70,6 +72,11 @@ class SourceSettings(StageSettings):
     def _without_password(self, url: str | None) -> str | None:
         # What Prefect stores of a run's parameters, and every other dump, never holds a password.
         return safe_name(url) if url else url
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What a log or a traceback shows."""
+        for name, value in super().__repr_args__():
+            yield name, safe_name(value) if name == "url" and value else value
 
     @model_validator(mode="after")
     def _ref_needs_git(self) -> Self:

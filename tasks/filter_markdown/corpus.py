@@ -61,7 +61,8 @@ class FilterCounts:
 def read_documents(documents: Path) -> Iterator[RawDocument]:
     """The files of a snapshot's `documents.parquet`, in its order, a few in memory at a time."""
     with pq.ParquetFile(documents) as file:
-        for batch in file.iter_batches(_READ_ROWS, columns=["path", "blob_sha", "content", "reason"]):
+        there = {"path", "blob_sha", "content", "reason", "cleaned"} & set(file.schema_arrow.names)
+        for batch in file.iter_batches(_READ_ROWS, columns=sorted(there)):
             for row in batch.to_pylist():
                 yield RawDocument(**row)
 

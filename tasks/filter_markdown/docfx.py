@@ -7,9 +7,7 @@ when code is already told apart.
 import re
 import textwrap
 
-_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?=\s*(?:[\w.-]+[ \t]*:|#))")
-"""Three dashes and then a YAML key or comment; anything else is a horizontal rule."""
-_FRONT_MATTER_END = re.compile(r"^(?:---|\.\.\.)[ \t]*$\n?", re.MULTILINE)
+from tasks.front_matter import front_matter_end
 
 # Quantifiers are possessive (`*+`) and a run of colons is tried at its first colon only, so that no input
 # makes these slow.
@@ -36,9 +34,7 @@ _COLUMN_MARK = re.compile(r"^[ \t]*+:::[^\n]*+$", re.MULTILINE)
 
 def without_front_matter(source: str) -> str:
     """`source` without the YAML block at its very beginning."""
-    opening = _FRONT_MATTER.match(source)
-    closing = opening and _FRONT_MATTER_END.search(source, opening.end())
-    return source[closing.end() :] if closing else source
+    return source[front_matter_end(source) :]
 
 
 def unindent_columns(source: str) -> str:

@@ -32,6 +32,8 @@ class RawDocument:
     blob_sha: str
     content: bytes | None
     reason: str | None = None
+    cleaned: bool = False
+    """Whether it is a text that was cleaned before, and is not cleaned again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def judge(document: RawDocument, settings: FilterSettings) -> Judged:
     if len(source) > settings.max_chars:
         # Before the parser sees it: its time and memory are bounded by this setting.
         return dropped("too_large")
-    cleaned = _clean(source, settings)
+    cleaned = Cleaned(text=source, code_spans=[]) if document.cleaned else _clean(source, settings)
     if cleaned is None:
         return dropped("unparsable")
     reason = drop_reason(cleaned.text, settings)

@@ -20,5 +20,6 @@ class PublishSettings(StageSettings):
     export_texts: Annotated[Path | None, NotInKey] = Field(
         None,
         title="Export texts to",
-        description="Also write the kept texts to this file as one JSON list of strings.",
+        description="Also write the kept texts to this file as one JSON list of strings. "
+        "It replaces a file that docs-mlm exported, and no other.",
     )

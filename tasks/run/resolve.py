@@ -10,6 +10,7 @@ from prefect.tasks import exponential_backoff
 
 from tasks.cards import table
 from tasks.errors import DocsMlmError
+from tasks.exported import check_replaceable
 from tasks.models.checks import check_base_model
 from tasks.run.plan import Plan, SourcePlan, make_plan
 from tasks.settings import Settings
@@ -40,7 +41,7 @@ def resolve_plan(settings: Settings) -> SourcePlan:
 
 
 def check_ready(plan: Plan, settings: Settings) -> None:
-    """See that what is to be run can be: its extras, its store, and a model that can learn the objective.
+    """See that what is to be run can be: extras, store, export and a model that can learn the objective.
 
     Raises:
         UserError: one of them is not so.
@@ -48,6 +49,8 @@ def check_ready(plan: Plan, settings: Settings) -> None:
     if plan[train_model].action == "run":
         check_trackers(settings.train.report_to)
     Store(settings.store).check(write=True)
+    if settings.publish.export_texts is not None:
+        check_replaceable(settings.publish.export_texts.expanduser())
     if plan[tokenize_corpus].action == "run" or plan[train_model].action == "run":
         check_base_model(plan.base, Path(plan[train_model].work_dir), settings.train.objective)
 

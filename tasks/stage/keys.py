@@ -17,7 +17,8 @@ class NotInKey:
 class StageSettings(BaseModel):
     """Base of all settings: unknown names are refused, values do not change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    # What was given is left out of pydantic's messages: a URL among it may hold a password.
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
 
     def changed(self, name: str) -> bool:
         """Whether a setting is not its default; a form sends all defaults along with a choice."""

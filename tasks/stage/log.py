@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from tasks.errors import DocsMlmError
+from tasks.errors import DocsMlmError, scrubbed
 
 
 def stage_logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
@@ -26,5 +26,15 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return not isinstance(error, DocsMlmError)
 
 
+def _without_secrets(record: logging.LogRecord) -> bool:
+    """Let a line into the log without the passwords of URLs in it."""
+    line = record.getMessage()
+    if (shown := scrubbed(line)) != line:
+        record.msg, record.args = shown, ()
+    return True
+
+
 for _name in ("prefect.task_runs", "prefect.flow_runs"):
     logging.getLogger(_name).addFilter(_without_traceback)
+for _name in ("prefect.task_runs", "prefect.flow_runs", "docs_mlm"):
+    logging.getLogger(_name).addFilter(_without_secrets)

@@ -10,6 +10,7 @@ import pytest
 
 from flows.adapt import adapt
 from flows.presets import read_settings_file
+from tasks.errors import UserError
 from tasks.records import STAGES
 from tasks.settings import Settings
 from tasks.store.folders import Store
@@ -236,6 +237,17 @@ def test_exported_texts_are_read_back(first, tmp_path):
     changed["train"]["max_steps"] = 2
     from_json = run(Settings.model_validate(changed))
     assert from_json.documents == {"found": len(texts), "kept": len(texts), "dropped_by_reason": {}}
+
+
+def test_an_export_over_another_file_is_refused_before_anything_runs(chosen, tmp_path):
+    """A file that docs-mlm did not write stays as it is, no stage begins, and the setting is named."""
+    target = tmp_path / "docs_texts.json"
+    target.write_text('["my own"]')
+    settings = chosen(publish={"export_texts": str(target)})
+    with pytest.raises(UserError, match=r"publish\.export_texts is .*docs_texts\.json.*give a new path"):
+        run(settings)
+    assert target.read_text() == '["my own"]'
+    assert not list(Path(settings.store).glob("documents/*"))
 
 
 def test_a_run_that_died_before_latest_moved_is_put_right(first):

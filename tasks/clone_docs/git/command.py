@@ -24,7 +24,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git import Git
 
 from tasks.clone_docs.git.access import GitAccess
-from tasks.clone_docs.git.errors import error_of
+from tasks.clone_docs.git.errors import TOKEN, error_of
 from tasks.errors import DocsMlmError, NetworkError, UserError
 
 SILENCE_SECONDS = 900
@@ -142,7 +142,8 @@ class GitRepository:
 
     def _error(self, command: str, status: int, errors: str) -> DocsMlmError:
         place = self.access.address.url if self.access.address else str(self.git_dir)
-        return error_of(self.access.scrub(errors), command=command, status=status, place=place)
+        token = self.access.withheld or TOKEN
+        return error_of(self.access.scrub(errors), command=command, status=status, place=place, token=token)
 
 
 def _lines(process: _Process) -> Iterator[str]:

@@ -21,7 +21,8 @@ class BrokenCloneError(DocsMlmError):
     """Git failed for no fault of the network or the user: a local clone is thrown away and made again."""
 
 
-_TOKEN = "set GIT_TOKEN, source.credentials_block or one of Git's credential helpers"
+TOKEN = "set GIT_TOKEN, source.credentials_block or one of Git's credential helpers"
+"""The way out of a refusal, where no token was withheld."""
 _LOCAL_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
     (
         r"dubious ownership",
@@ -41,7 +42,7 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
         r"|returned error: 40[13]|access denied|permission denied|invalid credentials"
         r"|host key verification failed",
         UserError,
-        f"{{place}} refuses access: it is private, or it does not exist; {_TOKEN}, or use an SSH key",
+        "{place} refuses access: it is private, or it does not exist; {token}, or use an SSH key",
     ),
     (
         r"transport '[^']*' not allowed|unsupported protocol|is not a git command|protocol \S+ not supported",
@@ -77,7 +78,7 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
         r"returned error: 404|repository '?[^\n]*not found|does not appear to be a git repository"
         r"|not valid: is this a git repository|does not exist|no such file or directory|not exported",
         UserError,
-        f"there is no Git repository at {{place}}: check the URL; if it is private, {_TOKEN}",
+        "there is no Git repository at {place}: check the URL; if it is private, {token}",
     ),
     (
         r"hung up unexpectedly|rpc failed|could not read from remote",
@@ -87,8 +88,12 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
 )
 
 
-def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmError:
-    """The error for a Git command that ended with `status` and `printed` this on standard error."""
+def error_of(printed: str, *, command: str, status: int, place: str, token: str = TOKEN) -> DocsMlmError:
+    """The error for a Git command that ended with `status` and `printed` this on standard error.
+
+    Args:
+        token: what to do about a missing token.
+    """
     said = _last_words(printed)
     if says_disk_full(printed):
         full = "no space left in the work folder: free some, or choose another with --work-dir"
@@ -96,7 +101,7 @@ def error_of(printed: str, *, command: str, status: int, place: str) -> DocsMlmE
     rules = _LOCAL_RULES + _REMOTE_RULES if command in ("fetch", "ls-remote") else _LOCAL_RULES
     for pattern, kind, message in rules:
         if re.search(pattern, printed, re.IGNORECASE):
-            return kind(f"{message.format(place=place)} (git {command}: {said})")
+            return kind(f"{message.format(place=place, token=token)} (git {command}: {said})")
     return BrokenCloneError(f"git {command} failed with exit code {status} for {place}: {said}")
 
 

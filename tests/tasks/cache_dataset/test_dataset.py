@@ -64,12 +64,16 @@ def test_the_same_corpus_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_texts_are_exported_as_the_notebook_wrote_them(tmp_path: Path) -> None:
-    """One indented list of strings in path order, in UTF-8 without escapes, with nothing left beside it."""
+    """One indented list of strings in path order, in UTF-8 without escapes, with nothing left beside it.
+
+    Behind the list is white space alone, as JSON allows it.
+    """
     target, _ = build(tmp_path / "made", ROWS)
     exported = tmp_path / "new" / "docs_texts.json"
-    assert export_dataset(target, exported) == 4
+    assert export_dataset(target, exported, form="text") == 4
     texts = [row["text"] for row in sorted(ROWS, key=lambda row: str(row["path"]))]
-    assert exported.read_text("utf-8") == json.dumps(texts, ensure_ascii=False, indent=2) + "\n"
+    assert exported.read_text("utf-8").rstrip() == json.dumps(texts, ensure_ascii=False, indent=2)
+    assert json.loads(exported.read_bytes()) == texts
     assert list(exported.parent.iterdir()) == [exported]
 
 
@@ -78,5 +82,25 @@ def test_an_export_that_cannot_be_written_says_where(tmp_path: Path) -> None:
     target, _ = build(tmp_path / "made", ROWS)
     (tmp_path / "taken").mkdir()
     with pytest.raises(UserError, match=r"publish\.export_texts .*taken"):
-        export_dataset(target, tmp_path / "taken")
+        export_dataset(target, tmp_path / "taken", form="text")
     assert {path.name for path in tmp_path.iterdir()} == {"made", "taken"}
+
+
+def test_an_export_replaces_an_export_alone(tmp_path: Path) -> None:
+    """What docs-mlm exported is replaced; another file, and an export that was edited, stay as they are."""
+    target, _ = build(tmp_path / "made", ROWS)
+    file = tmp_path / "docs_texts.json"
+    export_dataset(target, file, form="raw")
+    export_dataset(target, file, form="text")
+    ours = file.read_bytes()
+    for content in (
+        b'["my own"]',
+        b"",
+        ours.rstrip() + b"\n",
+        ours.replace(b"Text 1", b"Text 7"),
+        ours + b" ",
+    ):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"publish\.export_texts .*docs_texts\.json.*give a new path"):
+            export_dataset(target, file, form="text")
+        assert file.read_bytes() == content
