@@ -16,7 +16,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 KEY, SECRET = "docs-mlm-test-key", "docs-mlm-test-secret"
 BUCKET = "docs"
@@ -29,12 +37,15 @@ class S3Server:
     port: int
     root: Path
     """Its buckets, as folders."""
+    certificate: Path | None = None
+    """Of a server that speaks TLS: what a client must trust."""
 
     @property
     def environment(self) -> dict[str, str]:
         """What a client needs in its environment."""
-        return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+        trusted = {"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate is not None else {}
+        return trusted | {
+            "AWS_ENDPOINT_URL": f"http{'s' * bool(trusted)}://127.0.0.1:{self.port}",
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -49,14 +60,20 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(root: Path, *, port: int | None = None) -> Iterator[S3Server]:
-    """Serve the folders under `root` as buckets, and stop at the end; the bucket `docs` is made."""
+def s3_server(root: Path, *, port: int | None = None, tls: bool = False) -> Iterator[S3Server]:
+    """Serve the folders under `root` as buckets, and stop at the end; the bucket `docs` is made.
+
+    With `tls` over https alone, with a certificate of the server's own that nobody else vouches for.
+    """
     (root / BUCKET).mkdir(parents=True, exist_ok=True)
     server = S3Server(port=port or _free_port(), root=root)
     command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(root)]
     # A test alters stored files behind the server's back; a cached folder would hide that.
     command += ["--dir-cache-time", "1ms"]
     command += ["--addr", f"127.0.0.1:{server.port}", "--auth-key", f"{KEY},{SECRET}"]
+    if tls:
+        server.certificate, key = make_certificate(root.parent)
+        command += ["--cert", str(server.certificate), "--key", str(key)]
     log = root.parent / f"rclone-{server.port}.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -79,6 +96,8 @@ class Request:
     """Path and query, as in the request line."""
     number: int
     """Counts requests through the proxy, from 1."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """By their names in small letters."""
 
 
 @dataclass(kw_only=True)
@@ -146,7 +165,9 @@ def _serve(connection: socket.socket, port: int, proxy: FaultProxy, ended: threa
 
 def _forward(connection, reading, headers, port, proxy, ended) -> None:
     method, target, _ = headers[0].decode("latin-1").split(" ", 2)
-    request = Request(method=method, target=target, number=len(proxy.requests) + 1)
+    names = {h.split(b":", 1)[0].strip().lower(): h.split(b":", 1)[1].strip() for h in headers[1:]}
+    told = {name.decode("latin-1"): value.decode("latin-1") for name, value in names.items()}
+    request = Request(method=method, target=target, number=len(proxy.requests) + 1, headers=told)
     proxy.requests.append(request)
     if proxy.away:
         raise _Broken
@@ -156,7 +177,6 @@ def _forward(connection, reading, headers, port, proxy, ended) -> None:
     if fault == "stall":
         ended.wait(300)
         raise _Broken
-    names = {h.split(b":", 1)[0].strip().lower(): h.split(b":", 1)[1].strip() for h in headers[1:]}
     if names.get(b"expect", b"").lower() == b"100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     length = int(names.get(b"content-length", b"0"))
@@ -230,6 +250,27 @@ def _unchunked(stream) -> bytes:
         body += stream.read(size)
         stream.readline()
     return body
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, for a day, and its key, as files in `folder`."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server of the tests")])
+    own = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(own, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / f"{certificate.serial_number:x}.crt", folder / f"{certificate.serial_number:x}.key"
+    files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
 
 
 def _free_port() -> int:

@@ -70,7 +70,9 @@ def predict(arguments: argparse.Namespace) -> None:
 
     if arguments.top_k < 1:
         raise UserError(f"--top-k is {arguments.top_k}: give 1 or more")
-    folder = local_model(Store(settings.store), arguments.model, settings.work_dir.expanduser())
+    store = Store(settings.store)
+    store.check(write=False)
+    folder = local_model(store, arguments.model, settings.work_dir.expanduser())
     if arguments.next is not None:
         show_follows(arguments.next, follows(folder, arguments.text, arguments.next))
         return
@@ -97,22 +99,19 @@ def verify(arguments: argparse.Namespace) -> None:
     """
     settings = base_settings(arguments.store)
     from flows.command.display import show_reports
-    from tasks.models.published import newest_model
+    from tasks.models import published
     from tasks.store import care
     from tasks.store.folders import Store
 
     store = Store(settings.store)
     store.check(write=False)
-    if (uri := arguments.uri) is None:
-        newest = newest_model(store)
-        if newest is None:
-            raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
-        uri = store.uri("models", newest.key)
-    uri = uri.rstrip("/")
-    reports = care.verify(store, uri)
+    uris = [arguments.uri.rstrip("/")] if arguments.uri is not None else published.to_verify(store)
+    if not uris:
+        raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
+    reports = [report for uri in uris for report in care.verify(store, uri)]
     show_reports(reports, store.url, as_json=arguments.json)
     if reports[0].state == "missing":
-        raise UserError(f"nothing is stored at {uri}: `docs-mlm models` lists what is published")
+        raise UserError(f"nothing is stored at {uris[0]}: `docs-mlm models` lists what is published")
     if damaged := [report.uri for report in reports if report.state == "damaged"]:
         raise StoreError(f"damaged: {', '.join(damaged)}; delete each of them and run again")
 

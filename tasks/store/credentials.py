@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from tasks.store.faults import explain
+from tasks.store.faults import explain, is_passing
+from tasks.store.refusals import no_program
 from tasks.store.urls import parse_store
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ def check_store_keys(store: str) -> str:
     if parse_store(store)[0] != "s3":
         return store
     try:
-        if hasty_session().get_credentials() is None:
+        found = hasty_session().get_credentials()
+        if found is None:
             raise NoCredentialsError
+        found.get_frozen_credentials()  # of a login they are had only here
     except BotoCoreError as error:
+        if is_passing(error):  # the line to whoever hands them out: no reason to say that there are none
+            return store
         raise explain(error, store, "reached") from error
+    except OSError as error:  # the program that a profile names for its credentials
+        raise no_program(error) from error
     return store
 
 

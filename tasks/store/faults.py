@@ -9,19 +9,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from aiohttp import ClientPayloadError
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from tasks.errors import AwayStoreError, DocsMlmError, MissingStoreError, StoreError
 from tasks.machine import is_disk_full
+from tasks.store.refusals import code_of, lacks_credentials, said, tls_fault, tls_way_out, way_out
 
 PATIENCE = 120.0
 """Seconds for which one request to the store is tried again before the store counts as away."""
@@ -68,7 +62,12 @@ def persist(call: Callable[[], T], *, patience: float) -> T:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether a later attempt may succeed: the line, a timeout, a server that is busy or ill."""
+    """Whether a later attempt may succeed: the line, a timeout, a server that is busy or ill.
+
+    A certificate that is not trusted will not be so in a minute.
+    """
+    if tls_fault(error) is not None:
+        return False
     if isinstance(error, _LINE_FAULTS):
         return True
     cause = error.__cause__
@@ -94,19 +93,23 @@ def explain(error: Exception, url: str, verb: str) -> DocsMlmError:
         return StoreError(
             f"no space left {place}while the store {url} was being {verb}: free some, then run again"
         )
-    if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
-        return MissingStoreError(
-            f"no S3 credentials for {url}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
-        )
+    if (why := lacks_credentials(error)) is not None:
+        return MissingStoreError(f"no S3 credentials for {url}: {why}")
+    if (fault := tls_fault(error)) is not None:
+        return MissingStoreError(f"the store {url} cannot be {verb}: {tls_way_out(fault)}")
     if is_passing(error):
         return AwayStoreError(
-            f"the store {url} does not answer ({_kind(error)}): check the network and AWS_ENDPOINT_URL, "
-            "then run again"
+            f"the store {url} does not answer ({said(error) or _kind(error)}): check the network and "
+            "AWS_ENDPOINT_URL, then run again"
         )
+    if words := said(error):
+        denied = "permission denied, " if isinstance(error, PermissionError) else ""
+        way = way_out(error)
+        kind = MissingStoreError if way or denied else StoreError
+        return kind(f"the store {url} cannot be {verb}: {denied}S3 said {words}{way and f'; {way}'}")
     if isinstance(error, PermissionError):
         return MissingStoreError(
-            f"the store {url} cannot be {verb}: permission denied; "
-            "check the folder's rights or the AWS_* credentials"
+            f"the store {url} cannot be {verb}: permission denied; check the folder's rights"
         )
     if isinstance(error, _MISSING) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         return MissingStoreError(
@@ -117,6 +120,4 @@ def explain(error: Exception, url: str, verb: str) -> DocsMlmError:
 
 
 def _kind(error: BaseException) -> str:
-    if isinstance(error.__cause__, ClientError):
-        return str(error.__cause__.response["Error"].get("Code", "error"))
-    return type(error).__name__
+    return code_of(error) or type(error).__name__

@@ -183,6 +183,15 @@ class Store:
                 return None
         return loaded if isinstance(loaded, dict) else None
 
+    def exists(self, uri: str) -> bool:
+        """Whether there is a small object, readable or not."""
+        with self._explained("read"):
+            try:
+                self.objects.read(self.path(uri))
+            except FileNotFoundError:
+                return False
+        return True
+
     def write_json(self, uri: str, value: dict[str, Any]) -> None:
         """Write a small JSON object in one piece."""
         with self._explained("written"):

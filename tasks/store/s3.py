@@ -16,8 +16,8 @@ from tasks.store import s3_parts
 from tasks.store.manifest import MANIFEST, Manifest, StoredFile
 from tasks.store.objects import Entry
 from tasks.store.parallel import each
+from tasks.store.refusals import code_of
 from tasks.store.s3_bucket import Bucket
-from tasks.store.s3_client import code_of
 
 FILES = 4
 """Files on their way at once."""

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from tasks.errors import MissingStoreError
+from botocore.exceptions import EndpointConnectionError
+
+from tasks.errors import AwayStoreError, MissingStoreError
 from tasks.store.faults import Truncated, persist
-from tasks.store.s3_client import code_of, read, request
+from tasks.store.refusals import code_of
+from tasks.store.s3_client import endpoint, read, request
 
 T = TypeVar("T")
 
@@ -30,7 +34,13 @@ class Bucket:
         Raises:
             MissingStoreError: there is no such bucket.
         """
-        return self._persist(lambda: request(method, Bucket=self.name, **arguments))
+        try:
+            return self._persist(lambda: request(method, Bucket=self.name, **arguments))
+        except FileNotFoundError as error:
+            # A listing names no object, so that none can be missing: the address was taken for one.
+            if method == "list_objects_v2" and (hint := self._hint()):
+                raise MissingStoreError(hint) from error
+            raise
 
     def call_once(self, method: str, **arguments: Any) -> Any:
         """The answer to a request that is not worth a second attempt."""
@@ -79,6 +89,21 @@ class Bucket:
         except FileNotFoundError as error:
             if code_of(error) == "NoSuchBucket":
                 raise MissingStoreError(
-                    f"there is no bucket {self.name!r}: create it, or choose another with --store"
+                    self._hint()
+                    or f"there is no bucket {self.name!r}: create it, or choose another with --store"
                 ) from error
             raise
+        except EndpointConnectionError as error:
+            if hint := self._hint():
+                raise AwayStoreError(hint) from error
+            raise
+
+    def _hint(self) -> str:
+        """What to say where the endpoint names the bucket, which the client puts there itself; or nothing."""
+        place = urlsplit(endpoint())
+        if not (place.hostname or "").startswith(f"{self.name}.") and self.name not in place.path.split("/"):
+            return ""
+        return (
+            f"the store s3://{self.name} cannot be reached at {place.hostname}{place.path}, which has the "
+            f"bucket {self.name!r} in it: leave the bucket out of AWS_ENDPOINT_URL"
+        )

@@ -21,6 +21,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def tls_server(server: S3Server) -> Iterator[S3Server]:
+    """A server of the same buckets that speaks TLS: over it a client signs and sums in another way."""
+    with s3_server(server.root, tls=True) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files in several parts, because the tests are about the parts and not about the bytes."""
@@ -44,14 +51,14 @@ def behind_proxy(proxy: FaultProxy) -> Store:
 
 @pytest.fixture(params=["file", "s3"])
 def store(
-    request: pytest.FixtureRequest, tmp_path: Path, server: S3Server, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, tls_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> Store:
-    """An empty store, once on a folder and once on S3."""
+    """An empty store, once on a folder and once on S3 over TLS; without it go those behind the proxy."""
     if request.param == "file":
         return Store(str(tmp_path / "store"))
-    for name, value in server.environment.items():
+    for name, value in tls_server.environment.items():
         monkeypatch.setenv(name, value)
-    return Store(server.url(os.urandom(4).hex()), patience=5)
+    return Store(tls_server.url(os.urandom(4).hex()), patience=5)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from tasks.store.folders import Store
-from tasks.store.s3_client import code_of, read, request
+from tasks.store.refusals import code_of
+from tasks.store.s3_client import read, request
 from tests.s3_server import BUCKET, FaultProxy, S3Server
 
 
@@ -50,6 +52,21 @@ def test_an_upload_waits_for_no_word(heard: list[Message]) -> None:
     (headers,) = heard
     assert "Expect" not in headers
     assert headers["Authorization"], "it is signed all the same"
+
+
+@pytest.mark.parametrize("where", [None, "environment", "profile"])
+def test_an_upload_carries_no_sum_of_its_own(
+    heard: list[Message], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, where: str | None
+) -> None:
+    """Checksums in requests, which many servers do not know, are sent only if the user has set it so."""
+    if where == "environment":
+        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported")
+    if where == "profile":
+        (tmp_path / "config").write_text("[default]\nrequest_checksum_calculation = when_supported\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    request("put_object", Bucket=BUCKET, Key="a", Body=b"bytes")
+    (headers,) = heard
+    assert any("checksum" in name.lower() for name in headers) == (where is not None)
 
 
 @pytest.mark.parametrize("fault", ["503", "500"])
