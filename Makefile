@@ -65,7 +65,7 @@ server: $(VENV)/.installed
 
 deploy: $(VENV)/.installed
 	@$(BIN)/prefect work-pool inspect $(DOCS_MLM_POOL) >/dev/null 2>&1 || $(BIN)/prefect work-pool create $(DOCS_MLM_POOL) --type process
-	$(BIN)/prefect --no-prompt deploy --all --prefect-file deployments/prefect.yaml
+	$(BIN)/python deployments/deploy.py
 	@$(BIN)/python deployments/refuse_unknown_parameters.py
 	@$(BIN)/python deployments/install_automations.py $(AUTOMATIONS)
 

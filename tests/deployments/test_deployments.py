@@ -69,6 +69,35 @@ def test_the_demo_runs_when_its_schedule_says_so(worker, store):
     assert list_versions(Store(str(store)))
 
 
+def test_deploying_again_keeps_the_schedules(server, store):
+    """What was switched on, edited, added and paused in the UI is so after a second `make deploy`."""
+    id_ = server.deployment("docs-mlm-several/several")["id"]
+    added = {"schedule": {"cron": "0 3 1 1 *", "timezone": "UTC"}, "active": True}
+    (made,) = server.post(f"/deployments/{id_}/schedules", [added])
+    nightly = server.deployment("docs-mlm/nightly")
+    (schedule,) = nightly["schedules"]
+    edited = {"schedule": {"cron": "30 4 1 1 *", "timezone": "UTC"}, "active": True}
+    place = f"/deployments/{nightly['id']}/schedules/{schedule['id']}"
+    server.call("PATCH", place, edited).raise_for_status()
+    server.call("POST", f"/deployments/{id_}/pause_deployment").raise_for_status()
+    try:
+        printed = server.make("deploy", DOCS_MLM_STORE=str(store))
+        assert "The schedules of demo, nightly, on-demand, several stay as the server has them" in printed
+        kept = server.deployment("docs-mlm/nightly")["schedules"]
+        assert [(one["slug"], one["schedule"]["cron"], one["active"]) for one in kept] == [
+            ("nightly", "30 4 1 1 *", True)
+        ]
+        several = server.deployment("docs-mlm-several/several")
+        assert [(one["schedule"]["cron"], one["active"]) for one in several["schedules"]] == [
+            ("0 3 1 1 *", True)
+        ]
+        assert several["paused"]
+    finally:
+        server.call("POST", f"/deployments/{id_}/resume_deployment")
+        server.call("DELETE", f"/deployments/{id_}/schedules/{made['id']}")
+        server.call("PATCH", place, {"schedule": schedule["schedule"], "active": False})
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

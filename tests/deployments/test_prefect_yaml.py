@@ -78,5 +78,5 @@ def test_the_form_explains_every_field():
 def test_make_has_one_command_each():
     """`make deploy` sends the whole file, and `make worker` waits for its runs."""
     makefile = Path(ROOT / "Makefile").read_text()
-    assert "deploy --all --prefect-file deployments/prefect.yaml" in makefile
+    assert "python deployments/deploy.py" in makefile
     assert "worker start --pool $(DOCS_MLM_POOL)" in makefile
