@@ -1,11 +1,19 @@
 """What a person sees of a run, as Markdown made from records: figures, tables, and texts made harmless."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tasks.records import TrainedModel
 
+UNSAFE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
+"""What moves a cursor, colours a terminal, turns the direction of writing, or is half a character."""
 _WIDEST = 90
+_BARE_PIPE = re.compile(r"(?<!\\)((?:\\\\)*)\|")
+_LINE_BEGIN = re.compile(r"^(\d*)([-+=.)])")
+"""What makes a list or a heading of a line."""
 
 
 class Figure(NamedTuple):
@@ -66,24 +74,43 @@ def rounded(value: float | None, form: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
-    """A Markdown table; `right` are the columns that are aligned to the right."""
+    """A Markdown table of cells in Markdown; `right` are the columns that are aligned to the right.
+
+    A cell stays a cell, whatever line breaks and bars it holds.
+    """
     rule = "|".join("---:" if column in right else "---" for column in range(len(head)))
-    return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)])
+    lines = (" | ".join(_BARE_PIPE.sub(r"\1\\|", " ".join(cell.split())) for cell in row) for row in rows)
+    return "\n".join([f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {line} |" for line in lines)])
+
+
+def printable(value: str) -> str:
+    """`value` without what would do more in a terminal or a browser than be read."""
+    return UNSAFE.sub("�", value)
 
 
 def code(value: str) -> str:
     """A path or name as Markdown code, whatever characters it holds."""
     shown = "".join(c if c.isprintable() else "�" for c in value).replace("`", "'")
-    return f"`{shown}`"
+    return f"`{shown or ' '}`"
+
+
+def block(value: str, language: str = "") -> str:
+    """Lines of code as a fenced block, whatever fences they hold."""
+    longest = max((len(run) for run in re.findall("`+", value)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{printable(value)}\n{fence}"
 
 
 def text(value: str) -> str:
-    """A text as it may stand in a table's cell: one line, and no markup of its own."""
+    """A text as it may stand in a sentence or a table's cell: one line, and no markup of its own."""
+    return re.sub(r"[\\`*_\[\]<>|&~#$]", r"\\\g<0>", printable(" ".join(value.split())))
+
+
+def quote(value: str) -> str:
+    """A text as a quotation of one line; what is long is cut around its [MASK]."""
     line = " ".join(value.split())
     line = line if len(line) <= _WIDEST or "[MASK]" not in line else _around_mask(line)
-    for char in "\\`*_[]<>|":
-        line = line.replace(char, "\\" + char)
-    return line
+    return "> " + _LINE_BEGIN.sub(r"\1\\\2", text(line))
 
 
 def _around_mask(line: str) -> str:

@@ -1,16 +1,23 @@
-"""What the command prints: tables for a person, one JSON object for a program."""
+"""What the command prints: tables for a person, one JSON object for a program.
+
+Every text, path, name and reason is printed as it is: it is never taken for markup, and what would move a
+terminal's cursor or cannot be written in its encoding is replaced.
+"""
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from tasks.cards import figures, rounded
+from tasks.cards import UNSAFE, figures, printable, rounded
 from tasks.models.published import Version
 from tasks.records import short_commit, short_name
+from tasks.run.suggestion import suggest
 from tasks.store.care import FolderReport, Leftover
 from tasks.store.urls import shown
 
@@ -20,12 +27,35 @@ if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need
     from tasks.run.plan import Plan
     from tasks.run.summary import RunSummary
 
-OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+
+class _PlainConsole(Console):
+    """Prints strings as they are; only what is a `Text` has a style."""
+
+    def __init__(self) -> None:
+        width = None if sys.stdout.isatty() else 120
+        super().__init__(highlight=False, markup=False, emoji=False, width=width)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make `text`, which is all of a line or of a table's cell, harmless."""
+        return super().render_str(self.writable(text), **options)
+
+    def writable(self, text: str) -> str:
+        """`text` without what the terminal would obey or its encoding lacks."""
+        return printable(text).encode(self.encoding, "replace").decode(self.encoding)
+
+
+OUT = _PlainConsole()
 
 
 def print_json(value: Any) -> None:
     """Exactly one JSON object on standard output."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    shown = json.dumps(value, indent=1, ensure_ascii=False)
+    shown = UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", shown)
+    try:
+        shown.encode(OUT.encoding)
+    except UnicodeEncodeError:  # as the terminal's encoding may not have every letter
+        shown = json.dumps(value, indent=1)
+    sys.stdout.write(shown + "\n")
 
 
 def show_plan(plan: "Plan", *, as_json: bool) -> None:
@@ -37,11 +67,11 @@ def show_plan(plan: "Plan", *, as_json: bool) -> None:
         }
         print_json({"run_key": plan.run_key, "name": plan.name, "store": plan.store_url, "stages": stages})
         return
-    OUT.print(f"[bold]{plan.name}[/] into {plan.store_url}\n")
+    _print_name(plan.name, plan.store_url)
     table = _table("stage", "action", "why", "key")
     for target in plan.targets.values():
         colour = "green" if target.action == "reuse" else "yellow"
-        table.add_row(target.stage, f"[{colour}]{target.action}[/]", target.why, target.key[:12])
+        table.add_row(target.stage, _styled(target.action, colour), target.why, target.key[:12])
     OUT.print(table)
 
 
@@ -50,10 +80,11 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
     if as_json:
         print_json(summary.as_json())
         return
-    OUT.print(f"\n[bold]{summary.name}[/] into {summary.store}\n")
+    OUT.print()
+    _print_name(summary.name, summary.store)
     stages = _table("stage", "", "seconds", "why")
     for name, stage in summary.stages.items():
-        action = "[green]reused[/]" if stage["reused"] else "[yellow]ran[/]"
+        action = _styled("reused", "green") if stage["reused"] else _styled("ran", "yellow")
         stages.add_row(name, action, f"{stage['seconds']:.1f}", stage["why"])
     show(stages)
     show_corpus(summary)
@@ -61,16 +92,22 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
     if summary.fill_samples:
         samples = _table("held-out text", "was", "before", "after")
         for sample in summary.fill_samples:
-            samples.add_row(
-                _escape(sample["text"]),
-                sample["answer"],
-                *(_top(sample[when]) for when in ("before", "after")),
-            )
+            samples.add_row(sample["text"], sample["answer"], *map(_top, (sample["before"], sample["after"])))
         show(samples)
     place = shown(summary.model["uri"])
-    OUT.print(f"Model     [bold]{_escape(place)}[/]\nVersion   {summary.model['version']}\n\nNext:")
-    OUT.print(f'  docs-mlm predict --store {summary.store} "The \\[MASK] is ready."')
-    OUT.print(f"  docs-mlm models --store {summary.store}")
+    OUT.print(Text.assemble("Model     ", _styled(place, "bold")), soft_wrap=True)
+    OUT.print(f"Version   {summary.model['version']}\n")
+    show_next(summary)
+
+
+def show_next(summary: "RunSummary") -> None:
+    """What to type next: a mask that training learnt to fill, with its guesses before and after."""
+    command, sample = suggest(summary.fill_samples, "--store", summary.store)
+    _print_commands(command)
+    if sample is not None:
+        guesses = f"before: {_top(sample['before'])}; after: {_top(sample['after'])}"
+        OUT.print(f"    where {sample['answer']} was; {guesses}", soft_wrap=True)
+    OUT.print("  " + shlex.join(["docs-mlm", "models", "--store", summary.store]), soft_wrap=True)
 
 
 def show_corpus(summary: "RunSummary") -> None:
@@ -79,7 +116,7 @@ def show_corpus(summary: "RunSummary") -> None:
     corpus.add_row("found", f"{summary.documents['found']:,}")
     for reason, count in sorted(summary.documents["dropped_by_reason"].items()):
         corpus.add_row(f"  dropped: {reason.replace('_', ' ')}", f"{count:,}")
-    corpus.add_row("[bold]kept[/]", f"[bold]{summary.documents['kept']:,}[/]")
+    corpus.add_row("kept", f"{summary.documents['kept']:,}", style="bold")
     tokens = summary.tokens
     corpus.add_row("tokens", f"{tokens['corpus']:,} (train {tokens['train']:,}, held out {tokens['eval']:,})")
     corpus.add_row("coverage", f"{tokens['coverage']:.1%} of the training text in one epoch")
@@ -107,27 +144,27 @@ def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_
     table = _table("source", "ended as", "run", "why")
     for outcome in outcomes:
         colour = "green" if outcome.completed else "red"
-        state = f"[{colour}]{_escape(outcome.state)}[/]"
-        table.add_row(_escape(outcome.name), state, _escape(outcome.run), _escape(outcome.message))
+        table.add_row(outcome.name, _styled(outcome.state, colour), outcome.run, outcome.message)
     OUT.print()
     show(table)
-    OUT.print(f"Next:\n  docs-mlm models --store {settings.store}")
+    _print_commands(shlex.join(["docs-mlm", "models", "--store", settings.store]))
 
 
 def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
     """The likeliest tokens for each mask of a text."""
-    OUT.print(_escape(text) + "\n")
+    OUT.print(text + "\n")
     for number, predictions in enumerate(masks, 1):
         table = _table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
         for token, score in predictions:
-            table.add_row(_escape(token), f"{score:.1%}")
+            table.add_row(token, f"{score:.1%}")
         show(table)
 
 
 def show_follows(text: str, probability: float) -> None:
     """Whether a text follows another one."""
-    answer = "[green]follows[/]" if probability >= 0.5 else "[yellow]does not follow[/]"
-    OUT.print(f"{_escape(text)}\n\n{answer} (probability that it does: {probability:.1%})")
+    answer = _styled("follows", "green") if probability >= 0.5 else _styled("does not follow", "yellow")
+    OUT.print(text + "\n")
+    OUT.print(Text.assemble(answer, f" (probability that it does: {probability:.1%})"))
 
 
 def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None:
@@ -164,10 +201,10 @@ def show_reports(reports: list[FolderReport], store: str, *, as_json: bool) -> N
     table = _table("stored folder", "", "files", "MB", "")
     for report in reports:
         found = [*report.problems, *(f"{name} belongs to nothing" for name in report.unlisted)]
-        state = f"[{colours[report.state]}]{report.state}[/]"
+        state = _styled(report.state, colours[report.state])
         size = f"{report.bytes / 1e6:,.1f}"
         place = report.uri.removeprefix(f"{store}/")
-        table.add_row(place, state, f"{report.files:,}", size, _escape("; ".join(found)))
+        table.add_row(place, state, f"{report.files:,}", size, "; ".join(found))
     OUT.print(table)
 
 
@@ -215,8 +252,17 @@ def _table(*columns: str) -> Table:
 
 
 def _top(predictions: list[str]) -> str:
-    return ", ".join(_escape(token) for token in predictions[:3])
+    return ", ".join(predictions[:3])
 
 
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")
+def _styled(text: str, style: str) -> Text:
+    return Text(OUT.writable(text), style)
+
+
+def _print_name(name: str, store: str) -> None:
+    OUT.print(Text.assemble(_styled(name, "bold"), OUT.writable(f" into {store}\n")))
+
+
+def _print_commands(first: str) -> None:
+    # Not folded at the terminal's width: a line break within would be another command.
+    OUT.print(f"Next:\n  {first}", soft_wrap=True)

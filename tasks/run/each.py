@@ -18,7 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.runtime import flow_run
 
-from tasks.cards import table
+from tasks.cards import table, text
 from tasks.clone_docs.git.urls import safe_name
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import DocsMlmError
@@ -196,7 +196,9 @@ def stop(processes: Collection[Child]) -> None:
 
 def outcome_table(outcomes: list[Outcome]) -> str:
     """How each source ended, as a Markdown table."""
-    rows = [(outcome.name, outcome.state, outcome.run, _cell(outcome.message)) for outcome in outcomes]
+    rows = [
+        tuple(map(text, (outcome.name, outcome.state, outcome.run, outcome.message))) for outcome in outcomes
+    ]
     return table(("source", "ended as", "run", "why"), rows)
 
 
@@ -223,7 +225,3 @@ def _outcomes(names: list[str]) -> list[Outcome]:
 
 def _tag(name: str) -> str:
     return f"source: {name}"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

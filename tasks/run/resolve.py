@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
 from prefect.tasks import exponential_backoff
 
-from tasks.cards import table
+from tasks.cards import code, table, text
 from tasks.errors import DocsMlmError
 from tasks.exported import check_replaceable
 from tasks.models.checks import check_base_model
@@ -68,8 +68,12 @@ def show_plan(plan: Plan) -> None:
 
 def plan_table(plan: Plan) -> str:
     """The plan as a Markdown table."""
-    rows = [(name, target.action, target.why, f"`{target.key[:12]}`") for name, target in plan.rows()]
-    return f"**{plan.name}** into `{plan.store_url}`\n\n" + table(("stage", "action", "why", "key"), rows)
+    rows = [
+        (text(name), target.action, text(target.why), code(target.key[:12])) for name, target in plan.rows()
+    ]
+    return f"**{text(plan.name)}** into {code(plan.store_url)}\n\n" + table(
+        ("stage", "action", "why", "key"), rows
+    )
 
 
 def check_starts(starts: int) -> None:

@@ -1,5 +1,7 @@
 """The end of a run: its figures in one object, its artifacts for the Prefect UI, and `latest.json`."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,14 +10,15 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from tasks.cards import figures_table, rounded, table, text
+from tasks.cards import block, code, figures_table, rounded, table, text
 from tasks.models.published import Version, list_versions, move_latest
 from tasks.publish_model.lineage import Lineage
 from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
 from tasks.run.plan import Plan
+from tasks.run.suggestion import suggest
 from tasks.store.folders import Store
 from tasks.store.urls import shown
-from tasks.train_model.card import masks_card, training_card
+from tasks.train_model.card import guesses, masks_card, training_card
 
 MODEL_PUBLISHED = "docs-mlm.model.published"
 """The event that users' automations can wait for; its resource carries the model's URI."""
@@ -73,13 +76,14 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
 def result_card(summary: RunSummary, trained: TrainedModel) -> str:
     """What a person wants to know when the run is done: figures, where the model lies, how to load it."""
     documents, tokens, uri = summary.documents, summary.tokens, summary.model["uri"]
-    copied = f"rclone copy or `aws s3 cp --recursive {uri} model`" if uri.startswith("s3://") else ""
-    place = "model" if copied else shown(uri)
-    first = f"Copy it first: {copied}.\n\n" if copied else ""
+    place, first = shown(uri), ""
+    if uri.startswith("s3://"):
+        copy = code(shlex.join(["aws", "s3", "cp", "--recursive", uri, "model"]))
+        place, first = "model", f"Copy it first: rclone copy or {copy}.\n\n"
     reused = [name for name, stage in summary.stages.items() if stage["reused"]]
-    return f"""**{summary.name}**, version `{summary.model["version"]}`
+    return f"""**{text(summary.name)}**, version {code(summary.model["version"])}
 
-`{uri}`
+{code(uri)}
 
 {figures_table(trained)}
 
@@ -92,15 +96,25 @@ def result_card(summary: RunSummary, trained: TrainedModel) -> str:
 | speed (tokens/s) | {trained.tokens_per_second:,.0f} |
 | stages reused | {", ".join(reused) or "none"} |
 
-{first}```python
-from transformers import AutoModelForMaskedLM, AutoTokenizer
+{first}{block(_loading(place), "python")}
 
-model = AutoModelForMaskedLM.from_pretrained("{place}")
-tokenizer = AutoTokenizer.from_pretrained("{place}")
-```
-
-or `docs-mlm predict --store {summary.store} --model {uri} "The [MASK] is ready."`
+{_trying(summary)}
 """
+
+
+def _loading(place: str) -> str:
+    quoted = json.dumps(place, ensure_ascii=False)
+    return f"""from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+model = AutoModelForMaskedLM.from_pretrained({quoted})
+tokenizer = AutoTokenizer.from_pretrained({quoted})"""
+
+
+def _trying(summary: RunSummary) -> str:
+    options = ("--store", summary.store, "--model", summary.model["uri"])
+    command, sample = suggest(summary.fill_samples, *options)
+    tried = f"or\n\n{block(command, 'sh')}"
+    return tried if sample is None else f"{tried}\n\n{guesses(sample)}"
 
 
 def announce(summary: RunSummary) -> None:
@@ -150,7 +164,7 @@ def versions_table(versions: Sequence[Version], last: int = 10) -> str:
             f"{version.steps:,}",
             f"{version.documents:,}",
             f"{text(short_name(version.source))}@{short_commit(version.commit_sha)}",
-            f"`{version.version}`",
+            code(version.version),
         )
         for version in reversed(versions[-last:])
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.cards import code, figures_table, text
+from tasks.cards import code, figures_table, quote
 from tasks.records import TrainedModel
 from tasks.training.curve import loss_curve
 
@@ -28,16 +28,16 @@ def masks_card(samples: Sequence[dict[str, Any]]) -> str:
         return "No documents were held out, so there is nothing to guess."
     shown = []
     for sample in samples:
-        answer = sample["answer"]
-        before, after = _guesses(sample["before"], answer), _guesses(sample["after"], answer)
-        shown += [
-            f"> {text(sample['text'])}",
-            "",
-            f"It was **{code(answer)}**; guessed before: {before}; after: {after}",
-            "",
-        ]
+        shown += [quote(sample["text"]), "", guesses(sample), ""]
     return "\n".join(shown)
 
 
-def _guesses(tokens: Sequence[str], answer: str) -> str:
+def guesses(sample: dict[str, Any]) -> str:
+    """What was masked in a sample, and what the model guessed."""
+    answer = sample["answer"]
+    before, after = _best(sample["before"], answer), _best(sample["after"], answer)
+    return f"It was **{code(answer)}**; guessed before: {before}; after: {after}"
+
+
+def _best(tokens: Sequence[str], answer: str) -> str:
     return ", ".join(f"**{code(t)}**" if t == answer else code(t) for t in tokens[:3])
