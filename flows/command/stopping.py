@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from tasks.machine import starting_deaf
-
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which stops a run as Ctrl-C does."""
@@ -30,14 +28,3 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def start_own_server() -> None:
-    """Start Prefect's temporary server, where no other is set, deaf to Ctrl-C.
-
-    Without its server the run would try for minutes to tell it that it stopped.
-    """
-    from prefect.client.orchestration import get_client
-
-    with starting_deaf():
-        get_client(sync_client=True)  # starts the server, if it is to be a temporary one
