@@ -4,8 +4,10 @@ import argparse
 import logging
 import os
 import sys
+import traceback
 from typing import NoReturn
 
+from flows.command.faults import unforeseen
 from flows.command.parser import parse
 from flows.command.stopping import exit_code_of, stoppable
 from tasks.errors import DocsMlmError
@@ -32,24 +34,38 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    raise SystemExit(exit_code(parse(sys.argv[1:] if arguments is None else arguments)))
+    raise SystemExit(exit_code(sys.argv[1:] if arguments is None else arguments))
 
 
-def exit_code(parsed: argparse.Namespace) -> int:
+def exit_code(arguments: list[str]) -> int:
     """Do what was asked for; how that ended, as a shell wants to know it."""
     log, handler = logging.getLogger("docs_mlm"), logging.StreamHandler(sys.stderr)
     log.addHandler(handler)
     log.propagate = False  # Prefect's own handler would show everything once more
+    parsed = None
     try:
         with stoppable():
+            parsed = parse(arguments)
+            log.setLevel(logging.DEBUG if parsed.debug else logging.NOTSET)
             parsed.run(parsed)
-    except DocsMlmError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return error.exit_code
     except KeyboardInterrupt as stop:
         sys.stderr.write("stopped; run the same command again to go on from the newest checkpoint\n")
         return exit_code_of(stop)
+    # Whatever was not foreseen comes from a library: of all that one can raise a person gets one line.
+    except Exception as error:  # noqa: BLE001
+        return told(error, parsed, debug="--debug" in arguments)
     finally:
         log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
         log.propagate = True
     return 0
+
+
+def told(error: Exception, parsed: argparse.Namespace | None, *, debug: bool) -> int:
+    """Say what ended the command; its exit code."""
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, DocsMlmError):
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return unforeseen(error, parsed)

@@ -112,6 +112,13 @@ def json_argument(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 
 
+def debug_argument(parser: Parser) -> None:
+    """Let an error be shown with all that led to it; can stand before the verb and behind it."""
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show the whole of an error"
+    )
+
+
 def store_argument(parser: Parser) -> None:
     """Let the store be another than the environment's."""
     parser.add_argument("--store", help="the store (default: DOCS_MLM_STORE, or ~/.docs-mlm/store)")
@@ -175,12 +182,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(
         prog="docs-mlm", description="Adapt a BERT model to the language of a documentation repository."
     )
+    parser.set_defaults(debug=False)
+    debug_argument(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for verb in VERBS:
         own = commands.add_parser(
             verb.name, help=verb.summary, description=verb.summary, usage=verb.usage, allow_abbrev=False
         )
         own.set_defaults(run=verb.run, refuse=own.refuse)
+        debug_argument(own)
         if verb.name in arguments:  # the flags of all settings take a tenth of a second to make
             verb.arguments(own)
     parsed, unknown = parser.parse_known_args(arguments)

@@ -28,13 +28,3 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def start_own_server() -> None:
-    """Start Prefect's temporary server, where no other is set, as one that ends with this process alone."""
-    from prefect.client.orchestration import get_client
-
-    from flows.command.own_server import OwnServer
-
-    OwnServer()  # from now on what Prefect takes for it
-    get_client(sync_client=True)  # starts the server, if it is to be a temporary one

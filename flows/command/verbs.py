@@ -7,18 +7,20 @@ import argparse
 import sys
 
 from flows.command.layers import base_settings, read_settings, read_several
-from flows.command.stopping import start_own_server
+from flows.command.starting import on_prefect, say
 from tasks.errors import StoreError, UserError
 
 
 def run(arguments: argparse.Namespace) -> None:
     """`docs-mlm run`."""
     settings = read_settings(arguments)
-    from flows.adapt import adapt
+    with on_prefect(arguments):
+        from flows.adapt import adapt
+
+        summary = adapt(**settings.as_parameters())
     from flows.command.display import show_summary
 
-    start_own_server()
-    show_summary(adapt(**settings.as_parameters()), as_json=arguments.json)
+    show_summary(summary, as_json=arguments.json)
 
 
 def plan(arguments: argparse.Namespace) -> None:
@@ -37,32 +39,35 @@ def several(arguments: argparse.Namespace) -> None:
         SourcesFailed: some of the sources did, after the others were done.
     """
     settings, sources = read_several(arguments)
-    from flows.adapt_many import adapt_many
-    from flows.command.display import show_outcomes
-    from tasks.run.each import SourcesFailed
+    with on_prefect(arguments):
+        from flows.adapt_many import adapt_many
+        from flows.command.display import show_outcomes
+        from tasks.run.each import SourcesFailed
 
-    start_own_server()
-    try:
-        outcomes = adapt_many(sources=sources, **settings.as_parameters())
-    except SourcesFailed as failure:
-        show_outcomes(failure.outcomes, settings, as_json=arguments.json)
-        raise
+        try:
+            outcomes = adapt_many(sources=sources, **settings.as_parameters())
+        except SourcesFailed as failure:
+            show_outcomes(failure.outcomes, settings, as_json=arguments.json)
+            raise
     show_outcomes(outcomes, settings, as_json=arguments.json)
 
 
 def demo(arguments: argparse.Namespace) -> None:
     """`docs-mlm demo`."""
     settings = base_settings(arguments.store)
-    from flows.command.display import show_summary
-    from flows.demo import demo as run_demo
+    with on_prefect(arguments):
+        from flows.demo import demo as run_demo
 
-    start_own_server()
-    show_summary(run_demo(store=settings.store, work_dir=settings.work_dir), as_json=arguments.json)
+        summary = run_demo(store=settings.store, work_dir=settings.work_dir)
+    from flows.command.display import show_summary
+
+    show_summary(summary, as_json=arguments.json)
 
 
 def predict(arguments: argparse.Namespace) -> None:
     """`docs-mlm predict`."""
     settings = base_settings(arguments.store)
+    say("Loading torch and transformers ...")
     from flows.command.display import show_follows, show_predictions
     from tasks.models.predicting import fill_masks, follows
     from tasks.models.published import local_model

@@ -1,0 +1,124 @@
+"""What is slow to start is said before: Prefect, its server, and the libraries that a run needs."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from flows.presets import describe
+from tasks.errors import NetworkError, UserError, first_line, scrubbed
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+def say(words: str) -> None:
+    """Say on standard error what is being started, at once."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def on_prefect(arguments: argparse.Namespace) -> Iterator[None]:
+    """Within, flows can be imported and run: Prefect is loaded, and its server is there.
+
+    Raises:
+        UserError: Prefect's settings are wrong, or name no server of Prefect.
+        NetworkError: the server does not answer.
+    """
+    load_prefect()
+    show_tracebacks(arguments.debug)
+    start_server()
+    say("Loading the stages ...")
+    yield
+
+
+def load_prefect() -> None:
+    """Import Prefect, which reads its settings.
+
+    Raises:
+        UserError: one of them is wrong.
+    """
+    say("Loading Prefect ...")
+    try:
+        import prefect.main  # noqa: F401
+    except ValidationError as error:
+        wrong = "; ".join(dict.fromkeys(describe(error).splitlines()))
+        raise UserError(f"Prefect's settings (PREFECT_... or its profile) are wrong: {wrong}") from error
+
+
+def show_tracebacks(wanted: bool) -> None:
+    """Let Prefect show tracebacks in the terminal, or not; its server keeps them either way."""
+    for handler in logging.getLogger().handlers:
+        if wanted:
+            handler.removeFilter(_told_by_the_command)
+        else:
+            handler.addFilter(_told_by_the_command)
+
+
+def _told_by_the_command(record: logging.LogRecord) -> bool:
+    """Drop what a run's end is logged with: the state follows in one line, and then the command's own."""
+    return not (record.exc_info and record.name in ("prefect.flow_runs", "prefect.task_runs"))
+
+
+def start_server() -> None:
+    """Find the server that is set, or start Prefect's temporary one, which ends with this process.
+
+    Without its server the run would try for minutes to tell it that it stopped.
+
+    Raises:
+        UserError: what is set is no server of Prefect.
+        NetworkError: the server does not answer.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.command.own_server import OwnServer
+
+    url = PREFECT_API_URL.value()
+    say(f"Asking Prefect at {scrubbed(url)} ..." if url else "Starting Prefect's temporary server ...")
+    OwnServer()  # from now on what Prefect takes for its temporary server
+    client = get_client(sync_client=True)  # starts that server, if no other is set
+    if url:
+        with client:
+            check_server(client, scrubbed(url))
+
+
+def check_server(client: "SyncPrefectClient", url: str) -> None:
+    """Ask the server for its version, which the first thing that a run does asks too, in other words.
+
+    Raises:
+        UserError: it is no server of Prefect, or one that wants a password.
+        NetworkError: it does not answer.
+    """
+    from httpx import HTTPError, HTTPStatusError, InvalidURL, UnsupportedProtocol
+    from prefect.client.base import ServerType
+
+    if client.server_type == ServerType.CLOUD:
+        return  # it answers to a key, and tells no version
+    wrong = f"PREFECT_API_URL is {url}, where no server of Prefect answers"
+    try:
+        client.api_version()
+    except HTTPStatusError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            raise UserError(
+                f"the Prefect server at {url} refuses ({status}): set PREFECT_API_AUTH_STRING or "
+                "PREFECT_API_KEY"
+            ) from error
+        if status >= 500 or status in (408, 429):
+            raise NetworkError(f"the Prefect server at {url} fails ({status}): try again later") from error
+        raise UserError(f"{wrong} ({status}): its address ends in /api") from error
+    except (UnsupportedProtocol, InvalidURL) as error:
+        raise UserError(f"{wrong}: it is like http://host:4200/api ({first_line(error)})") from error
+    except HTTPError as error:
+        raise NetworkError(
+            f"the Prefect server at {url} does not answer ({first_line(error)}): start it, or unset "
+            "PREFECT_API_URL for a temporary one"
+        ) from error
+    except ValueError as error:  # a page instead of JSON
+        raise UserError(f"{wrong}: its address ends in /api") from error
