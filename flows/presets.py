@@ -4,13 +4,13 @@ Beside the flows and not in `command/`, because the demo flow takes its settings
 """
 
 import reprlib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from tasks.errors import UserError
 from tasks.settings import Settings
@@ -82,7 +82,7 @@ def describe(error: ValidationError, *, of: str = "") -> str:
     return "\n".join(lines)
 
 
-def _shown(entry: ErrorDetails) -> str:
+def _shown(entry: Mapping[str, Any]) -> str:
     """The value that is wrong, unless it may be or hold a URL with a password."""
     value = entry["input"]
     hides = "@" in value if isinstance(value, str) else isinstance(value, dict | list | tuple)
