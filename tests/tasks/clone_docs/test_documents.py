@@ -39,3 +39,12 @@ def test_nothing_found_is_an_empty_file(tmp_path: Path) -> None:
 def test_ids_are_gits(tmp_path: Path, content: bytes) -> None:
     """A document without Git has the id that Git would give it."""
     assert blob_sha(content) == git(tmp_path, "hash-object", "--stdin", stdin=content)
+
+
+def test_paths_that_look_alike_stay_apart(tmp_path: Path) -> None:
+    """A name that is no UTF-8 and one that spells its escape out are two documents with two paths."""
+    content = {"content": b"x", "size": 1, "blob_sha": blob_sha(b"x")}
+    documents = [Document(path=path, **content) for path in (b"\\xff.md", b"\xff.md")]  # type: ignore[arg-type]
+    write_documents(tmp_path / "x.parquet", documents)
+    paths = [row["path"] for row in pq.read_table(tmp_path / "x.parquet").to_pylist()]
+    assert paths == ["\\xff.md", "\\xff.md~"]

@@ -61,7 +61,7 @@ def said(url: str) -> list[str]:
     """All names, messages, dumps and log lines that a URL leads to."""
     source, log = SourceSettings(url=url), Lines()
     found = [safe_name(url), str(source.model_dump()), source.model_dump_json(), repr(source)]
-    found += [source_label(source), scrubbed(f"fatal: unable to access '{url}': it broke")]
+    found += [source_label(source), str(UserError(f"fatal: unable to access '{url}': it broke"))]
     logging.getLogger("docs_mlm").addHandler(log)
     stage_logger().warning("cloning %s again", url)
     logging.getLogger("docs_mlm").removeHandler(log)
