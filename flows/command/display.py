@@ -113,8 +113,12 @@ def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_
     OUT.print(f"Next:\n  docs-mlm models --store {settings.store}")
 
 
-def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
+def show_predictions(text: str, masks: list[list[tuple[str, float]]], *, as_json: bool = False) -> None:
     """The likeliest tokens for each mask of a text."""
+    if as_json:
+        filled = [[{"token": token, "probability": score} for token, score in mask] for mask in masks]
+        print_json({"text": text, "masks": filled})
+        return
     OUT.print(_escape(text) + "\n")
     for number, predictions in enumerate(masks, 1):
         table = _table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
@@ -123,8 +127,11 @@ def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
         show(table)
 
 
-def show_follows(text: str, probability: float) -> None:
+def show_follows(text: str, probability: float, *, as_json: bool = False) -> None:
     """Whether a text follows another one."""
+    if as_json:
+        print_json({"next": text, "probability": probability, "follows": probability >= 0.5})
+        return
     answer = "[green]follows[/]" if probability >= 0.5 else "[yellow]does not follow[/]"
     OUT.print(f"{_escape(text)}\n\n{answer} (probability that it does: {probability:.1%})")
 

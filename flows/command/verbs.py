@@ -4,6 +4,7 @@ Prefect, torch and transformers are imported only by the verbs that need them, s
 """
 
 import argparse
+import sys
 
 from flows.command.layers import base_settings, read_settings, read_several
 from flows.command.starting import on_prefect, say
@@ -76,9 +77,10 @@ def predict(arguments: argparse.Namespace) -> None:
         raise UserError(f"--top-k is {arguments.top_k}: give 1 or more")
     folder = local_model(Store(settings.store), arguments.model, settings.work_dir.expanduser())
     if arguments.next is not None:
-        show_follows(arguments.next, follows(folder, arguments.text, arguments.next))
+        show_follows(arguments.next, follows(folder, arguments.text, arguments.next), as_json=arguments.json)
         return
-    show_predictions(arguments.text, fill_masks(folder, arguments.text, arguments.top_k))
+    masks = fill_masks(folder, arguments.text, arguments.top_k)
+    show_predictions(arguments.text, masks, as_json=arguments.json)
 
 
 def models(arguments: argparse.Namespace) -> None:
@@ -134,3 +136,10 @@ def sweep(arguments: argparse.Namespace) -> None:
     store.check(write=False)
     found = care.sweep(store, older_than=arguments.older_than * 3600, remove=not arguments.dry_run)
     show_leftovers(found, store.url, removed=not arguments.dry_run, as_json=arguments.json)
+
+
+def completion(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """`docs-mlm completion`."""
+    import shtab
+
+    sys.stdout.write(shtab.complete(parser, shell=arguments.shell) + "\n")
