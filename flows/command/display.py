@@ -150,8 +150,12 @@ def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_
     _print_commands(shlex.join(["docs-mlm", "models", "--store", settings.store]))
 
 
-def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
+def show_predictions(text: str, masks: list[list[tuple[str, float]]], *, as_json: bool = False) -> None:
     """The likeliest tokens for each mask of a text."""
+    if as_json:
+        filled = [[{"token": token, "probability": score} for token, score in mask] for mask in masks]
+        print_json({"text": text, "masks": filled})
+        return
     OUT.print(text + "\n")
     for number, predictions in enumerate(masks, 1):
         table = _table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
@@ -160,8 +164,11 @@ def show_predictions(text: str, masks: list[list[tuple[str, float]]]) -> None:
         show(table)
 
 
-def show_follows(text: str, probability: float) -> None:
+def show_follows(text: str, probability: float, *, as_json: bool = False) -> None:
     """Whether a text follows another one."""
+    if as_json:
+        print_json({"next": text, "probability": probability, "follows": probability >= 0.5})
+        return
     answer = _styled("follows", "green") if probability >= 0.5 else _styled("does not follow", "yellow")
     OUT.print(text + "\n")
     OUT.print(Text.assemble(answer, f" (probability that it does: {probability:.1%})"))

@@ -1,33 +1,15 @@
 """What can be typed: the table of the verbs, and for a mistake one line instead of a page of usage."""
 
 import argparse
-import difflib
-import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
 
 from flows.command import verbs
+from flows.command.flags import ALL, Parser, Version, WholeHelp
 from flows.command.layers import LayeredSettings, LayeredSeveral, add_flags
 from flows.presets import preset_names
-from tasks.errors import scrubbed
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line and name the nearest flag, instead of a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
-        sys.stderr.write(f"error: {scrubbed(message)}\nSee `{self.prog} --help`.\n")
-        raise SystemExit(2)
-
-    def refuse(self, unknown: list[str]) -> NoReturn:
-        """End with the first argument that nothing takes, and the flag that it may have meant."""
-        flag = unknown[0].split("=")[0]
-        flags = re.findall(r"(?<![\w-])--\w[\w.-]*", self.format_help())
-        near = difflib.get_close_matches(flag, flags, n=1)
-        self.error(f"there is no {flag}" + (f": did you mean {near[0]}?" if near else ""))
+SHELLS = ("bash", "zsh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +32,7 @@ def settings_arguments(parser: Parser, layers: type[LayeredSettings] = LayeredSe
         "settings_file", nargs="?", metavar="SETTINGS", help=f"YAML file, or a preset: {presets}"
     )
     json_argument(parser)
+    parser.add_argument(ALL, action=WholeHelp, nargs=0, help="show every setting with what it does")
     add_flags(parser, layers)
 
 
@@ -77,6 +60,7 @@ def predict_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--model", help="a version, a URI or a folder instead of the newest version")
     parser.add_argument("--top-k", type=int, default=5, metavar="N", help="predictions a mask (default 5)")
+    json_argument(parser)
     store_argument(parser)
 
 
@@ -105,6 +89,11 @@ def sweep_arguments(parser: Parser) -> None:
     )
     json_argument(parser)
     store_argument(parser)
+
+
+def completion_arguments(parser: Parser) -> None:
+    """Which shell's."""
+    parser.add_argument("shell", choices=SHELLS, help="the shell that reads it")
 
 
 def json_argument(parser: Parser) -> None:
@@ -173,17 +162,38 @@ VERBS = (
         sweep_arguments,
         verbs.sweep,
     ),
+    Verb(
+        "completion",
+        'Print what lets a shell complete commands and flags: eval "$(docs-mlm completion bash)"',
+        completion_arguments,
+        lambda parsed: verbs.completion(parsed, whole_parser()),
+    ),
 )
 """All that the command does, in the order of its help."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The arguments behind the verb, and as `run` what the verb does; ends with code 2 at a mistake."""
+    parser = make_parser(lambda verb: verb.name in arguments)
+    parsed, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        parsed.refuse(unknown)
+    return parsed
+
+
+def whole_parser() -> Parser:
+    """The parser of all that can be typed."""
+    return make_parser(lambda _verb: True)
+
+
+def make_parser(wanted: Callable[[Verb], bool]) -> Parser:
+    """A parser of every verb, and of what can be typed behind those that are `wanted`."""
     parser = Parser(
         prog="docs-mlm", description="Adapt a BERT model to the language of a documentation repository."
     )
     parser.set_defaults(debug=False)
     debug_argument(parser)
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version of docs-mlm")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for verb in VERBS:
         own = commands.add_parser(
@@ -191,9 +201,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         )
         own.set_defaults(run=verb.run, refuse=own.refuse)
         debug_argument(own)
-        if verb.name in arguments:  # the flags of all settings take a tenth of a second to make
+        if wanted(verb):  # the flags of all settings take a tenth of a second to make
             verb.arguments(own)
-    parsed, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        parsed.refuse(unknown)
-    return parsed
+    return parser

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from flows.command.bars import bars
 from flows.presets import describe
 from tasks.errors import NetworkError, UserError, first_line, scrubbed
 
@@ -34,7 +35,8 @@ def on_prefect(arguments: argparse.Namespace) -> Iterator[None]:
     show_tracebacks(arguments.debug)
     start_server()
     say("Loading the stages ...")
-    yield
+    with bars():
+        yield
 
 
 def load_prefect() -> None:

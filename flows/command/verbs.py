@@ -79,9 +79,10 @@ def predict(arguments: argparse.Namespace) -> None:
     store.check(write=False)
     folder = local_model(store, arguments.model, settings.work_dir.expanduser())
     if arguments.next is not None:
-        show_follows(arguments.next, follows(folder, arguments.text, arguments.next))
+        show_follows(arguments.next, follows(folder, arguments.text, arguments.next), as_json=arguments.json)
         return
-    show_predictions(arguments.text, fill_masks(folder, arguments.text, arguments.top_k))
+    masks = fill_masks(folder, arguments.text, arguments.top_k)
+    show_predictions(arguments.text, masks, as_json=arguments.json)
 
 
 def models(arguments: argparse.Namespace) -> None:
@@ -143,3 +144,10 @@ def sweep(arguments: argparse.Namespace) -> None:
         if removed:
             found = care.sweep(store, older_than=older_than, only={left.uri for left in found})
     show_leftovers(found, store.url, removed=removed, as_json=arguments.json)
+
+
+def completion(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """`docs-mlm completion`."""
+    import shtab
+
+    sys.stdout.write(shtab.complete(parser, shell=arguments.shell) + "\n")

@@ -1,11 +1,11 @@
-"""A stage as it can be watched in the Prefect UI: a progress bar.
+"""A stage as it can be watched: a progress bar in the Prefect UI, and whatever else watches this process.
 
 What is shown is never worth a run: an update that fails is left out.
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from threading import Lock
@@ -14,6 +14,32 @@ from typing import Any
 BAR_SECONDS = 4.0
 """Time between two updates of another stage's bar."""
 _LOG = logging.getLogger("docs_mlm")
+Move = Callable[[str, float], None]
+"""Takes the words and the percentage, 0 to 100, as often as they are told, in whatever thread."""
+Watch = Callable[[str], Move]
+"""Asked with a bar's name for what is then told of its progress."""
+
+
+def _unwatched(_words: str, _percent: float) -> None:
+    """Nobody watches."""
+
+
+_WATCH: ContextVar[Watch] = ContextVar("watch", default=lambda _name: _unwatched)
+
+
+@contextmanager
+def watching(watch: Watch) -> Iterator[None]:
+    """Within, `watch` is told of every bar, besides the Prefect UI."""
+    token = _WATCH.set(watch)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
+
+
+def watched(name: str) -> Move:
+    """What to tell of the progress of something that the Prefect UI has no bar of its own for."""
+    return _WATCH.get()(name)
 
 
 class ProgressBar:
@@ -24,6 +50,7 @@ class ProgressBar:
         self._words, self._percent = "Begun", 0.0
         self._shown = time.monotonic()
         self._lock = Lock()
+        self._move = watched(key.removesuffix("-progress"))
         # Prefect is imported by what runs a stage, and not by what only plans one.
         from prefect.artifacts import create_progress_artifact
 
@@ -36,6 +63,7 @@ class ProgressBar:
         with self._lock:
             self._words = words
             self._percent = max(self._percent, round(100.0 * min(share or 0.0, 1.0), 1))
+            self._move(self._words, self._percent)
             if time.monotonic() - self._shown >= self._every:
                 self._update()
 
@@ -43,6 +71,7 @@ class ProgressBar:
         """Both, at once."""
         with self._lock:
             self._words, self._percent = words, percent
+            self._move(words, percent)
             self._update()
 
     def finish(self) -> None:

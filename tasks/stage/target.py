@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -11,11 +12,13 @@ from typing import Any, Literal, TypeVar
 from tasks.errors import DocsMlmError, StoreError
 from tasks.machine import is_disk_full
 from tasks.records import Record
-from tasks.stage.progress import current_bar
+from tasks.stage.log import stage_logger
+from tasks.stage.progress import current_bar, watched
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
 
 R = TypeVar("R", bound=Record)
+_LOG_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +120,21 @@ class Target:
 
 def _upload_told(folder: Path) -> Callable[[int], None]:
     """What moves the stage's bar while `folder` is uploaded, told of the bytes that have just gone."""
-    bar, gone = current_bar(), 0
+    bar, move, log, gone = current_bar(), watched("upload"), stage_logger(), 0
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    logged = time.monotonic()
 
     def told(count: int) -> None:
         # Called by threads; a figure that is off for a moment does no harm.
-        nonlocal gone
+        nonlocal gone, logged
         gone += count
+        words = f"Stored {min(gone, total) / 1e6:,.1f} of {total / 1e6:,.1f} MB"
+        share = min(1.0, gone / max(total, 1))
+        move(words, 100.0 * share)
         if bar is not None:
-            bar.tell(f"Stored {min(gone, total) / 1e6:,.1f} of {total / 1e6:,.1f} MB", gone / max(total, 1))
+            bar.tell(words, share)
+        if time.monotonic() - logged >= _LOG_SECONDS:
+            logged = time.monotonic()
+            log.info(words)
 
     return told

@@ -72,6 +72,7 @@ PLACES = {
     "models": "tasks.models.published.list_versions",
     "verify": "tasks.models.published.newest_model",
     "sweep": "tasks.store.care.sweep",
+    "completion": "shtab.complete",
 }
 """What each verb calls, and what breaks here."""
 
@@ -114,7 +115,7 @@ def arguments(tmp_path):
     source = ["demo", "--source.folder", str(folder), *store]
     return {
         "run": source, "plan": source, "several": ["demo", *store, "--sources", str(folder)],
-        "predict": ["A [MASK].", *store],
+        "predict": ["A [MASK].", *store], "completion": ["bash"],
     } | {verb: store for verb in ("demo", "models", "verify", "sweep")}  # fmt: skip
 
 

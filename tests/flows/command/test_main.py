@@ -82,6 +82,9 @@ def test_run_prints_one_json_object(command, tiny_yaml, repositories, tmp_path):
     code, out, _ = command("predict", "--store", store, "Run the [MASK] now.", "--top-k", "3")
     assert code == 0
     assert out.count("%") == 3
+    code, out, _ = command("predict", "--store", store, "Run the [MASK] now.", "--top-k", "3", "--json")
+    (mask,) = json.loads(out)["masks"]
+    assert (code, len(mask), set(mask[0])) == (0, 3, {"token", "probability"})
     code, _, err = command("predict", "--store", store, "No mask here.")
     assert (code, "has no [MASK]" in err) == (2, True)
     code, _, err = command("predict", "--store", store, "Run it.", "--next", "It runs.")
@@ -99,6 +102,9 @@ def test_a_model_of_pairs_says_what_follows(command, tiny_yaml, repositories, tm
     code, out, _ = command("predict", "--store", store, "Run it.", "--next", "It runs.")
     assert code == 0
     assert "probability that it does" in out
+    code, out, _ = command("predict", "--store", store, "Run it.", "--next", "It runs.", "--json")
+    answer = json.loads(out)
+    assert (code, answer["follows"]) == (0, answer["probability"] >= 0.5)
     code, out, err = command("predict", "--store", store, "Run the [MASK] now.", "--top-k", "2")
     assert (code, out.count("%")) == (0, 2)
     assert "UNEXPECTED" not in err

@@ -1,11 +1,16 @@
 """What can be typed: every verb is named once, help is there at once, and a mistake gets one line."""
 
+import re
+import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+import shtab
 
-from flows.command.parser import VERBS, parse
+from flows.command.flags import MOST_USED
+from flows.command.parser import VERBS, parse, whole_parser
 from tests.flows.conftest import DOCUMENTS
 
 HEAVY = {"prefect", "torch", "transformers", "datasets"}
@@ -49,7 +54,7 @@ def test_a_verb_is_named_once(verb, capsys):
         parse([verb.name, "--help"])
     assert end.value.code == 0
     assert " ".join(verb.summary.split()) in " ".join(capsys.readouterr().out.split())
-    needed = {"predict": ["A [MASK]."]}.get(verb.name, [])
+    needed = {"predict": ["A [MASK]."], "completion": ["bash"]}.get(verb.name, [])
     assert parse([verb.name, *needed]).run is verb.run
 
 
@@ -80,3 +85,61 @@ def test_what_cannot_be_typed_gets_one_line(arguments, expected, capsys):
     message, see = printed.err.splitlines()
     assert expected in message
     assert see.startswith("See `docs-mlm")
+
+
+def helped(capsys, *arguments: str) -> str:
+    """What a call prints that ends with code 0."""
+    with pytest.raises(SystemExit) as end:
+        parse(list(arguments))
+    assert end.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "several"])
+def test_the_first_help_is_short_and_names_every_setting(verb, capsys):
+    """What is used most comes first, with what it does; the others by name, and all of it in `--help-all`."""
+    short, whole = helped(capsys, verb, "--help"), helped(capsys, verb, "--help-all")
+    flags = set(re.findall(r"^  (--[a-z][\w.-]+)", whole, re.MULTILINE))
+    assert len(flags) > 70
+    assert flags <= set(re.findall(r"--[a-z][\w.-]+", short))
+    assert len(short.splitlines()) < 110 < len(whole.splitlines())
+    places = [short.index(f"  {flag} ") for flag in ("--store", *MOST_USED)] + [
+        short.index("more of source:")
+    ]
+    assert places == sorted(places)
+    assert "Peak of the schedule" in short
+
+
+def test_the_version_is_the_installed_one(capsys):
+    """`--version` is there without a verb."""
+    assert helped(capsys, "--version") == f"docs-mlm {version('docs-mlm')}\n"
+
+
+def completed(script: str, *words: str) -> set[str]:
+    """What bash offers for the last of some words."""
+    ask = (
+        f"{script}\nCOMP_WORDS=({' '.join(map(shlex.quote, words))})\nCOMP_CWORD={len(words) - 1}\n"
+        f"_shtab_docs_mlm docs-mlm {shlex.quote(words[-1])} {shlex.quote(words[-2])}\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(["bash"], input=ask, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def test_bash_completes_verbs_flags_and_choices():
+    """What `completion bash` prints makes a real bash know every verb, every flag and every choice."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.command", "completion", "bash"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert completed(done.stdout, "docs-mlm", "") == {verb.name for verb in VERBS}
+    assert completed(done.stdout, "docs-mlm", "ve") == {"verify"}
+    assert completed(done.stdout, "docs-mlm", "run", "--train.learning") == {"--train.learning-rate"}
+    assert completed(done.stdout, "docs-mlm", "completion", "z") == {"zsh"}
+
+
+def test_a_script_for_zsh_names_every_verb():
+    """There is one for zsh too."""
+    script = shtab.complete(whole_parser(), shell="zsh")
+    assert script.startswith("#compdef docs-mlm")
+    assert all(verb.name in script for verb in VERBS)

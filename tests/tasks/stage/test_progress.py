@@ -9,7 +9,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.runtime import flow_run
 
-from tasks.stage.progress import ProgressBar, current_bar, progress_bar, tell
+from tasks.stage import target
+from tasks.stage.progress import ProgressBar, current_bar, progress_bar, tell, watched, watching
 
 
 def artifacts_of_this_run():
@@ -92,3 +93,39 @@ def test_outside_a_run_nobody_watches():
     """A stage's plain functions tell nobody, and ask no server."""
     assert current_bar() is None
     tell("nothing", 0.5)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_another_watcher_hears_every_word():
+    """Whoever watches is told of each bar by its name, at once and from any thread, until it looks away."""
+    heard = []
+
+    def watch(name):
+        return lambda words, percent: heard.append((name, words, percent))
+
+    def work():
+        with watching(watch):
+            bar = ProgressBar("filter-progress")
+            mover = threading.Thread(target=bar.tell, args=("half", 0.5))
+            mover.start()
+            mover.join()
+            bar.show("most", 75.0)
+            watched("upload")("Stored", 10.0)
+        ProgressBar("clone-progress").tell("heard by nobody", 0.5)
+
+    in_task(work)
+    assert heard == [("filter", "half", 50.0), ("filter", "most", 75.0), ("upload", "Stored", 10.0)]
+
+
+def test_an_upload_is_told_and_logged(monkeypatch, tmp_path, caplog):
+    """Whoever watches is told of the bytes that have gone, and the log of them now and then."""
+    (tmp_path / "file").write_bytes(bytes(4_000_000))
+    heard = []
+    monkeypatch.setattr(target, "_LOG_SECONDS", 0.0)
+    with watching(lambda name: lambda words, percent: heard.append((name, words, percent))):
+        told = target._upload_told(tmp_path)
+        with caplog.at_level("INFO", "docs_mlm"):
+            told(1_000_000)
+            told(9_000_000)
+    assert heard == [("upload", "Stored 1.0 of 4.0 MB", 25.0), ("upload", "Stored 4.0 of 4.0 MB", 100.0)]
+    assert caplog.messages == [words for _, words, _ in heard]
