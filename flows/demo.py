@@ -30,7 +30,8 @@ def demo(
     chosen = preset_settings("demo", source={"url": url}, store=store, work_dir=work_dir)
     train = chosen.train.model_copy(update={"max_steps": max_steps})
     chosen = chosen.model_copy(update={"train": train})
-    summary: RunSummary = adapt(**chosen.as_parameters())
+    # Not as a run of its own: this one then has the log and the artifacts, is cancelled, and resumes.
+    summary: RunSummary = adapt.fn(**chosen.as_parameters())
     return summary
 
 

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the run saves a checkpoint, tells Prefect, and ends with the signal's exit code."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -26,5 +27,11 @@ def stoppable() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
+    except BaseException as end:
+        # A run that was cancelled in the UI: Prefect then passes its own kind of SIGTERM on.
+        prefect = sys.modules.get("prefect.exceptions")
+        if prefect is not None and isinstance(end, prefect.TerminationSignal):
+            raise Terminated from end
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)

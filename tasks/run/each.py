@@ -4,30 +4,29 @@ A process each, because a stage hears SIGTERM in its process's main thread only,
 run asks for and does not get ends that run alone.
 """
 
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from httpx import HTTPError
 from prefect import Flow, tags
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.exceptions import PrefectException, TerminationSignal
 from prefect.runtime import flow_run
 
 from tasks.cards import table, text
 from tasks.clone_docs.git.urls import safe_name
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import DocsMlmError
-from tasks.machine import starting_deaf
 from tasks.records import short_name
+from tasks.run.children import CancelledChildren, Child, close_children, newest_children, start_run, stop
+from tasks.stage.cancelling import note_cancellation
 from tasks.stage.log import stage_logger
 
-GRACE_SECONDS = 28.0
-"""How long children may take to save once this run is asked to stop: SIGKILL follows SIGTERM after 30."""
 _POLL = 0.5
 REUSED = "its documents are in the store"
 T = TypeVar("T")
@@ -58,67 +57,32 @@ class SourcesFailed(DocsMlmError):
         """How each source ended, the others too."""
 
 
-class Child(Protocol):
-    """A started process, as much of it as is needed here."""
-
-    def is_alive(self) -> bool:
-        """Whether it has not ended yet."""
-
-    def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, so many seconds."""
-
-    def terminate(self) -> None:
-        """Ask it to stop."""
-
-    def kill(self) -> None:
-        """Stop it."""
-
-
 def run_each(flow: Flow[..., Any], runs: dict[str, dict[str, Any]], *, at_once: int) -> list[Outcome]:
     """Run `flow` once for each name in `runs` with its parameters, `at_once` processes at a time.
 
     Must be called in a flow run, whose children the runs become. How each ended, whatever that was.
     """
+    cancelled = CancelledChildren()
 
     def start(name: str) -> Child:
         stage_logger().info("Starting %s", name)
         with tags(_tag(name)):
             return start_run(flow, runs[name])
 
-    in_turn(list(runs), start, at_once=at_once)
-    return _outcomes(list(runs))
+    def watch(running: dict[str, Child]) -> None:
+        cancelled.stop({_tag(name): child for name, child in running.items()})
 
-
-def start_run(flow: Flow[..., Any], parameters: dict[str, Any]) -> Child:
-    """Start `flow` in a process of its own, as a child of this run, on this run's server.
-
-    What does it is a function that Prefect's runners use: not marked as private, and documented nowhere.
-    """
-    from prefect.flow_engine import run_flow_in_subprocess
-
-    with get_client(sync_client=True) as client:
-        server = str(client.api_url).rstrip("/")
-    with starting_deaf(), environment_with("PREFECT_API_URL", server):
-        return run_flow_in_subprocess(flow, parameters=parameters)
-
-
-@contextmanager
-def environment_with(name: str, value: str) -> Iterator[None]:
-    """Within, processes are started that find this in their environment.
-
-    Where no server is set this process has a temporary one, and each child would start another. Told of it by
-    Prefect alone, once the child has begun, its threads would not know: they log to the server that the
-    process began with.
-    """
-    before = os.environ.get(name)
-    os.environ[name] = value
+    if (flow_run.run_count or 1) > 1:
+        close_children()  # those of an attempt that crashed
     try:
-        yield
+        in_turn(list(runs), start, at_once=at_once, watch=watch)
+    except (KeyboardInterrupt, TerminationSignal):
+        note_cancellation()
+        raise
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        with suppress(HTTPError, PrefectException):  # what ended the runs is not to be hidden
+            close_children()
+    return _outcomes(list(runs))
 
 
 def without_failed(items: dict[str, T], ended: list[Outcome]) -> dict[str, T]:
@@ -166,7 +130,13 @@ def source_label(source: SourceSettings) -> str:
     return place.name if place else "no source"
 
 
-def in_turn(names: list[str], start: Callable[[str], Child], *, at_once: int) -> None:
+def in_turn(
+    names: list[str],
+    start: Callable[[str], Child],
+    *,
+    at_once: int,
+    watch: Callable[[dict[str, Child]], None] = lambda _running: None,
+) -> None:
     """Start a process for each name, so many at once, and wait for all; when interrupted, stop them first."""
     waiting, running = deque(names), dict[str, Child]()
     try:
@@ -176,22 +146,9 @@ def in_turn(names: list[str], start: Callable[[str], Child], *, at_once: int) ->
                 running[name] = start(name)
             time.sleep(_POLL)
             running = {name: process for name, process in running.items() if process.is_alive()}
+            watch(running)
     finally:
         stop(running.values())
-
-
-def stop(processes: Collection[Child]) -> None:
-    """Ask all to stop, and give them time to save; who interrupts again has no such time."""
-    for process in processes:
-        process.terminate()
-    end = time.monotonic() + GRACE_SECONDS
-    try:
-        for process in processes:
-            process.join(max(0.0, end - time.monotonic()))
-    except KeyboardInterrupt:
-        for process in processes:
-            process.kill()
-        raise
 
 
 def outcome_table(outcomes: list[Outcome]) -> str:
@@ -204,10 +161,8 @@ def outcome_table(outcomes: list[Outcome]) -> str:
 
 def _outcomes(names: list[str]) -> list[Outcome]:
     """The last state of each child run, as the server has it."""
-    children = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]))
     with get_client(sync_client=True) as client:
-        found = client.read_flow_runs(flow_run_filter=children)
-    by_tag = {tag: run for run in found for tag in run.tags}
+        by_tag = newest_children(client)
     outcomes = []
     for name in names:
         run = by_tag.get(_tag(name))

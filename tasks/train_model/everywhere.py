@@ -7,6 +7,7 @@ from tasks.machine import usable_gpus
 from tasks.train_model.job import TrainJob, TrainReport
 from tasks.train_model.processes import check_gpus, processes_of
 from tasks.train_model.settings import TrainSettings
+from tasks.train_model.slow import warn_of_slow_settings
 from tasks.training.keeper import Keeper
 from tasks.training.processes.launch import Launch, launch
 
@@ -22,6 +23,7 @@ def train_everywhere(job: TrainJob, *, keeper: Keeper, on_progress: Any = None) 
     """
     processes, settings = processes_of(job.settings), job.settings
     check_gpus(processes)
+    warn_of_slow_settings(settings, processes)
     if processes == 1 and settings.nodes == 1:
         from tasks.train_model.training import train
 

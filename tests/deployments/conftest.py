@@ -61,3 +61,28 @@ def tiny(git, tmp_path):
         }
 
     return parameters
+
+
+NAMES = {
+    "on-demand": "docs-mlm/on-demand",
+    "nightly": "docs-mlm/nightly",
+    "demo": "docs-mlm-demo/demo",
+    "several": "docs-mlm-several/several",
+}
+"""Every deployment, as it is started."""
+
+
+@pytest.fixture
+def long(tiny, tmp_path):
+    """Parameters of a deployment's run of minutes, in a store and a work folder of its own."""
+
+    def parameters(name: str) -> dict:
+        places = {"store": str(tmp_path / name / "store"), "work_dir": str(tmp_path / name / "work")}
+        if name == "demo":
+            return places
+        made = tiny(max_steps=100_000, save_steps=50, logging_steps=10) | places
+        if name == "several":
+            made["sources"] = [made.pop("source")]
+        return made
+
+    return parameters

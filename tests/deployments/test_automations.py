@@ -6,12 +6,14 @@ import signal
 
 import yaml
 
+from tests.deployments.conftest import NAMES
+from tests.deployments.test_deployments import cancel
 from tests.prefect_server import ROOT
 from tests.waiting import until
 
 
-def test_a_killed_run_comes_back_by_itself(server, tiny, tmp_path):
-    """Worker and run are killed; missing heartbeats end the run as crashed, and it resumes and completes."""
+def test_a_killed_run_comes_back_by_itself(server, long, tmp_path):
+    """Worker and runs are killed; missing heartbeats end each run as crashed, and it resumes."""
     automations = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())
     automations["automations"][0]["trigger"]["within"] = 40  # heartbeats come every 30 seconds
     (tmp_path / "automations.yaml").write_text(json.dumps(automations))
@@ -19,15 +21,29 @@ def test_a_killed_run_comes_back_by_itself(server, tiny, tmp_path):
     names = [entry["name"] for entry in server.post("/automations/filter", {})]
     assert sorted(names) == sorted(entry["name"] for entry in automations["automations"]), "none twice"
 
-    parameters = tiny(max_steps=400, save_steps=20, logging_steps=10, seed=2)
     with server.worker(tmp_path / "first") as process:
-        id_ = server.start("docs-mlm/on-demand", **parameters)
-        until(lambda: list(tmp_path.glob("store/checkpoints/*/*/manifest.json")))
+        runs = {name: server.start(deployment, **long(name)) for name, deployment in NAMES.items()}
+        until(
+            lambda: all(list(tmp_path.glob(f"{name}/store/checkpoints/*/*/manifest.json")) for name in NAMES)
+        )
         os.kill(process.pid, signal.SIGKILL)
-        os.kill(server.process_of(id_), signal.SIGKILL)
-    assert server.run(id_)["state_name"] == "Running", "nobody has told the server"
-    server.wait(id_, "AwaitingRetry")
+        for id_ in runs.values():
+            os.kill(server.process_of(id_), signal.SIGKILL)
+    assert {server.run(id_)["state_name"] for id_ in runs.values()} == {"Running"}, (
+        "nobody has told the server"
+    )
+    for id_ in runs.values():
+        server.wait(id_, "AwaitingRetry")
     with server.worker(tmp_path / "second"):
-        run = server.wait(id_, "Completed")
-    assert run["run_count"] == 2
-    assert "Resuming from step" in server.logs(id_)
+        for name, id_ in runs.items():
+            server.wait(id_, "Running")
+            until(lambda id_=id_: server.run(id_)["run_count"] == 2)
+            training = id_
+            if name == "several":
+                until(lambda id_=id_: len(server.runs(parent_flow_run_id={"any_": [id_]})) == 2)
+                before, after = server.runs(parent_flow_run_id={"any_": [id_]})
+                assert before["state_name"] == "Crashed"
+                training = after["id"]
+            server.wait_for_log(training, "Resuming from step")
+            cancel(server, id_)
+            server.wait(id_, "Cancelled")

@@ -7,10 +7,8 @@ import pytest
 
 from tasks.models.published import list_versions
 from tasks.store.folders import Store
+from tests.deployments.conftest import NAMES
 from tests.waiting import until
-
-LONG = {"max_steps": 100_000, "save_steps": 50, "logging_steps": 10}
-"""A training of minutes, which the tests stop."""
 
 
 def test_the_demo_runs_when_the_api_asks(worker, store):
@@ -19,9 +17,10 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
     worker.wait(id_, "Completed")
     (version,) = list_versions(Store(str(store)))
     assert version.steps == 4
-    (child,) = worker.runs(parent_flow_run_id={"any_": [id_]})
-    assert child["name"].startswith(f"demo-docs@{version.commit_sha[:8]}")
-    artifacts = worker.artifacts(child["id"])
+    assert worker.runs(parent_flow_run_id={"any_": [id_]}) == [], "all is told by the run that was asked for"
+    assert worker.run(id_)["name"].startswith(f"demo-docs@{version.commit_sha[:8]}")
+    assert "Held-out loss after" in worker.logs(id_)
+    artifacts = worker.artifacts(id_)
     assert set(artifacts) == {
         "plan",
         "corpus",
@@ -127,22 +126,41 @@ def test_a_missing_secret_ends_the_run_at_once(worker, tiny):
     assert not Path(parameters["store"]).exists()
 
 
-def test_a_cancelled_run_saves_and_the_next_goes_on(worker, tiny, tmp_path):
-    """Cancelling stops the process within its grace, with a checkpoint; the same run resumes from it."""
-    parameters = tiny(**LONG, seed=1)
-    id_ = worker.start("docs-mlm/on-demand", **parameters)
+def cancel(server, id_):
+    """Cancel a run as the UI does."""
+    server.post(f"/flow_runs/{id_}/set_state", {"state": {"type": "CANCELLING"}})
+
+
+@pytest.mark.parametrize("name", ["on-demand", "demo", "several"])
+def test_a_cancelled_run_saves_and_the_next_goes_on(name, worker, long, tmp_path):
+    """Cancelling stops the run and all its processes within the grace, with a checkpoint.
+
+    It and what it started end as cancelled, nothing is published, and the same run resumes.
+    """
+    parameters = long(name)
+    id_ = worker.start(NAMES[name], **parameters)
     worker.wait(id_, "Running")
-    worker.wait_for_log(id_, "Step ")
+    training = id_
+    if name == "several":
+        (child,) = until(lambda: worker.runs(parent_flow_run_id={"any_": [id_]}))
+        training = child["id"]
+    worker.wait_for_log(training, "Step ")
     process = worker.process_of(id_)
-    worker.post(f"/flow_runs/{id_}/set_state", {"state": {"type": "CANCELLING"}})
+    cancel(worker, id_)
     worker.wait(id_, "Cancelled")
     until(lambda: not Path(f"/proc/{process}").exists())
     # Before SIGTERM, the worker must hear of it; SIGKILL, 30 s after, would have left no such line.
-    worker.wait_for_log(id_, "Asked to stop: saved step")
-    worker.wait_for_log(id_, "Flow run was cancelled.")
-    assert list(tmp_path.glob("store/checkpoints/*/*/manifest.json"))
-    again = worker.start("docs-mlm/on-demand", **parameters)
+    worker.wait_for_log(training, "Asked to stop: saved step")
+    worker.wait_for_log(training, "Flow run was cancelled.")
+    assert worker.run(training)["state_name"] == "Cancelled"
+    assert [run["state_name"] for run in worker.runs(parent_flow_run_id={"any_": [id_]})] == (
+        ["Cancelled"] if name == "several" else []
+    )
+    assert not (tmp_path / name / "store" / "models").exists()
+    again = worker.start(NAMES[name], **parameters)
     worker.wait(again, "Running")
-    worker.wait_for_log(again, "Resuming from step")
-    worker.post(f"/flow_runs/{again}/set_state", {"state": {"type": "CANCELLING"}})
+    if name == "several":
+        (child,) = until(lambda: worker.runs(parent_flow_run_id={"any_": [again]}))
+    worker.wait_for_log(child["id"] if name == "several" else again, "Resuming from step")
+    cancel(worker, again)
     worker.wait(again, "Cancelled")

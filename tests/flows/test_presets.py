@@ -88,7 +88,6 @@ FULL = {
     "train.gradient_accumulation_steps": 4,
     "train.learning_rate": 1e-4,
     "train.warmup_share": 0.06,
-    "train.precision": "bf16",
     "train.save_steps": 500,
 }
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows.command.parser import VERBS
@@ -45,6 +46,12 @@ def several(folders):
         return start_run([str(file), *places, *arguments], folders / "machine", "several", **variables)
 
     return start
+
+
+def checkpoints(folders) -> set[str]:
+    """The trainings that have stored one."""
+    found = (folders / "store" / "checkpoints").glob("*/step-*/manifest.json")
+    return {path.parents[1].name for path in found}
 
 
 def test_a_model_of_each_source(several, folders):
@@ -99,6 +106,54 @@ def test_ctrl_c_is_told_to_the_sources_once(several, folders):
     until(lambda: not processes_of(folders / "machine"))
     checkpoints = sorted(path.name for path in Path(folders / "store" / "checkpoints").glob("*/step-*"))
     assert checkpoints[-1].startswith(f"step-{saved:010d}-")
+
+
+def test_cancelling_is_one_story_for_parent_and_sources(several, folders, server_url):
+    """A source that is cancelled saves and ends so, the others train on; with the parent, all end so.
+
+    Prefect's worker signals the whole process group, so that a source hears it from its parent too.
+    """
+
+    def call(path, body):
+        return httpx.post(f"{server_url}{path}", json=body, timeout=60).raise_for_status().json()
+
+    known = {run["id"] for run in call("/flow_runs/filter", {})}
+
+    def states():
+        new = [run for run in call("/flow_runs/filter", {}) if run["id"] not in known]
+        return {(run["tags"] or ["parent"])[0]: (run["id"], run["state_name"]) for run in new}
+
+    def cancel(name):
+        run = states()[name][0]
+        call(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}, "force": True})
+
+    folder_names = [str(folders / name) for name in ("guides", "manuals")]
+    attempt = several(LONG, "--sources", *folder_names, "--at-once", "2", PREFECT_API_URL=server_url)
+    until(lambda: attempt.text().count("Stored checkpoint") and len(checkpoints(folders)) == 2)
+    cancel("source: 1. guides")
+    until(lambda: states()["source: 1. guides"][1] == "Cancelled")
+    attempt.wait_for("Asked to stop: saved step")
+    assert states()["source: 2. manuals"][1] == "Running"
+    cancel("parent")
+    attempt.interrupt(signal.SIGTERM)
+    assert attempt.wait() == 143, attempt.text()
+    assert {name: state for name, (_, state) in states().items()} == {
+        "source: 1. guides": "Cancelled",
+        "source: 2. manuals": "Cancelled",
+        "parent": "Cancelled",
+    }
+    assert attempt.text().count("Asked to stop: saved step") == 2
+    until(lambda: not processes_of(folders / "machine"))
+
+
+def test_sources_end_with_a_parent_that_is_killed(several, folders, server_url):
+    """SIGKILL to the parent alone: its source saves a checkpoint and ends, and nobody trains on."""
+    attempt = several(LONG, "--sources", str(folders / "guides"), PREFECT_API_URL=server_url)
+    until(lambda: checkpoints(folders))
+    attempt.process.kill()
+    attempt.wait()
+    until(lambda: not processes_of(folders / "machine"))
+    assert "Asked to stop: saved step" in attempt.text()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
 from tasks.clone_docs.settings import SourceSettings
-from tasks.run.each import Outcome, in_turn, outcome_table, run_each, source_label, stop
+from tasks.run.children import stop
+from tasks.run.each import Outcome, in_turn, outcome_table, run_each, source_label
 
 
 @flow(persist_result=False)

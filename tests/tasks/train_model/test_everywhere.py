@@ -127,3 +127,21 @@ def test_processes_share_one_precision(
     job = TrainJob(data=tmp_path, output=tmp_path, checkpoints=tmp_path, settings=settings, scratch=TINY)
     train_everywhere(job, keeper=None)  # type: ignore[arg-type] - nothing is kept
     assert [job.settings.precision for job in jobs] == [told]
+
+
+def test_slow_settings_are_said_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one process or several, what is asked for is looked at once."""
+    seen = []
+
+    def stop(settings: TrainSettings, processes: int) -> None:
+        seen.append((settings.precision, processes))
+        raise InterruptedError
+
+    monkeypatch.setattr(everywhere, "warn_of_slow_settings", stop)
+    monkeypatch.setattr(everywhere, "check_gpus", lambda _processes: None)
+    for processes in (1, 2):
+        settings = TrainSettings(processes=processes, precision="bf16")
+        job = TrainJob(data=Path(), output=Path(), checkpoints=Path(), settings=settings)
+        with pytest.raises(InterruptedError):
+            train_everywhere(job, keeper=None)  # type: ignore[arg-type]
+    assert seen == [("bf16", 1), ("bf16", 2)]
