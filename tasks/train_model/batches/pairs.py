@@ -155,7 +155,12 @@ class Pairs:
             order = np.argsort(
                 draws(window_keys(self.seed, epoch, chunks[:, 0]), _KEPT, 1)[:, 0], kind="stable"
             )
-            chunks = chunks[np.sort(np.resize(order, self._count))]
+            kept = np.resize(order, self._count)
+            document = self.documents.document_of(chunks[:, 0])
+            others = np.flatnonzero(document != document[kept[0]])
+            if self.kind == "nsp" and len(others) and not np.isin(kept, others).any():
+                kept[-1] = others[0]  # of one document alone no false pair can be made
+            chunks = chunks[np.sort(kept)]
             table = draw_pairs(self.documents, self.kind, chunks, self.room, self.seed, epoch)
             self._drawn = epoch, table
         return self._drawn[1]
