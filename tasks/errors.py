@@ -5,6 +5,8 @@ value it names, no message holds the user name and password of a URL: they are t
 """
 
 import re
+import unicodedata
+from urllib.parse import unquote
 
 HIDDEN = "***"
 """What stands in a message where a secret was."""
@@ -12,7 +14,7 @@ HIDDEN = "***"
 _WITH_AT = re.compile(r"[^\s'\"<>]*@")
 """A word up to its last `@`: where it is a URL, or is meant to be one, a password may stand before that."""
 _URL_SCHEME = re.compile(r"([^:]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+)(.*)@")
-_SSH_USER = re.compile(r"(?:.*\W)?ssh://[^:/\\@]+@", re.IGNORECASE)
+_SSH_USER = re.compile(r"(?:.*\W)?ssh://[A-Za-z0-9_][A-Za-z0-9._+-]*@", re.IGNORECASE)
 
 
 def scrubbed(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -27,10 +29,18 @@ def scrubbed(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 def _without_user(found: re.Match[str]) -> str:
     word = found[0]
-    if (":" not in word and "%3a" not in word.lower()) or _SSH_USER.fullmatch(word):
+    if ":" not in _decoded(word) or _SSH_USER.fullmatch(word):
         return word
     scheme = _URL_SCHEME.fullmatch(word)
-    return f"{scheme[1] if scheme else ''}{HIDDEN}@"
+    kept = scheme[1] if scheme and "@" not in scheme[1] and _decoded(scheme[1]) == scheme[1] else ""
+    return f"{kept}{HIDDEN}@"
+
+
+def _decoded(word: str) -> str:
+    """`word` without percent-encoding, however often it was applied, and without look-alikes of `:`."""
+    while (plain := unicodedata.normalize("NFKC", unquote(word))) != word:
+        word = plain
+    return word
 
 
 class DocsMlmError(Exception):

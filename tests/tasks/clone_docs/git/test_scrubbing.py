@@ -24,7 +24,10 @@ _SCHEMES = st.sampled_from(
 _SLASHES = st.sampled_from(
     [*("://", ":/", ":", ":///", "::", ":\\\\", ":/\\", ":\\", "//", "/", ":%2F%2F", "\u2044/", ":@"), ""]
 )
-_USERS = st.sampled_from(["u:{}", "u%3A{}", "u@example.org:{}", "u:1/{}", "u:{}/2", "u:1?{}", "\\u:{}"])
+_USERS = st.sampled_from(
+    ["u:{}", "u%3A{}", "u%3a{}", "u%253A{}", "u：{}", "u﹕{}", "u%EF%BC%9A{}", "%75%3A{}"]
+    + ["u@example.org:{}", "u:1/{}", "u:{}/2", "u:1?{}", "\\u:{}"]
+)
 _HOSTS = st.sampled_from(
     ["h.example", "[::1]", "[::1", "127.0.0.1", "h\u0430.example", "h%2eexample", "-h", ""]
 )
@@ -95,6 +98,9 @@ def test_a_planted_secret_is_in_nothing_that_is_told(url: str) -> None:
         ("https:u:p:/q@h", "***@h"),
         ("https://u:p/q@h/x", "https://***@h/x"),
         ("u%3Ap@h", "***@h"),
+        ("ssh://u%3Ap@h/a and u%253Ap@h, u\uff1ap@h", "ssh://***@h/a and ***@h, ***@h"),
+        ("u%3Ap@h:/a@b and u:/p@h:/a@b", "***@b and u:/***@b"),
+        ("90%@noon and ssh://git+ci@h/a", "90%@noon and ssh://git+ci@h/a"),
         ("git@h:a/b and ssh://git@h/a, docs@1a2b", "git@h:a/b and ssh://git@h/a, docs@1a2b"),
         ("ssh://git:p@h/a", "ssh://***@h/a"),
     ],
