@@ -24,9 +24,10 @@ _SCHEMES = st.sampled_from(
 _SLASHES = st.sampled_from(
     [*("://", ":/", ":", ":///", "::", ":\\\\", ":/\\", ":\\", "//", "/", ":%2F%2F", "\u2044/", ":@"), ""]
 )
+_COLONS = (":", "%3A", "%3a", "%253A", "%EF%BC%9A", "\uff1a", "\ufe55")
 _USERS = st.sampled_from(
-    ["u:{}", "u%3A{}", "u%3a{}", "u%253A{}", "u：{}", "u﹕{}", "u%EF%BC%9A{}", "%75%3A{}"]
-    + ["u@example.org:{}", "u:1/{}", "u:{}/2", "u:1?{}", "\\u:{}"]
+    [f"u{colon}{{}}" for colon in _COLONS]
+    + ["%75%3A{}", "u@example.org:{}", "u:1/{}", "u:{}/2", "u:1?{}", "\\u:{}"]
 )
 _HOSTS = st.sampled_from(
     ["h.example", "[::1]", "[::1", "127.0.0.1", "h\u0430.example", "h%2eexample", "-h", ""]
