@@ -10,10 +10,10 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint deplo
 demo: $(VENV)/.installed
 	@$(BIN)/docs-mlm demo
 
-# Two at a time, for half of the tests' time is waiting; threads that wait then leave the cores to others.
+# Three at a time, for a third of the tests' time is waiting; threads that wait then leave the cores to others.
 test: export OMP_WAIT_POLICY ?= passive
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

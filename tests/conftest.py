@@ -3,16 +3,26 @@
 import os
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from flows.command.main import QUIET
+
+ROOT = Path(__file__).parent
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
 # What a machine remembers of itself is kept where the tests end, not in the user's cache.
 os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="docs-mlm-cache-"))
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests go to one process, unless the file names a group that shares one."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
 
 
 @pytest.fixture(scope="session")

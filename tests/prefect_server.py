@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from tests.prefect_database import put_database
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -164,6 +165,8 @@ def prefect_server(folder: Path, **variables: str) -> Iterator[PrefectServer]:
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
     } | variables  # fmt: skip
+    if "PREFECT_API_DATABASE_CONNECTION_URL" not in variables:
+        put_database(folder)
     server = PrefectServer(port=port, folder=folder, environment=environment)
     command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = folder / "server.log"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.command.main import QUIET
+from tests.prefect_database import put_database
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +73,8 @@ def start_run(arguments: list[str], machine: Path, verb: str = "run", **variable
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
     } | variables  # fmt: skip
+    if "PREFECT_API_URL" not in variables:
+        put_database(machine / "prefect")
     log, out = machine / f"attempt-{number:03}.log", machine / f"attempt-{number:03}.json"
     with log.open("wb") as err, out.open("wb") as stdout:
         process = subprocess.Popen(

@@ -11,6 +11,7 @@ from flows.command.faults import unforeseen
 from flows.command.parser import parse
 from flows.command.stopping import exit_code_of, stoppable
 from tasks.errors import DocsMlmError
+from tasks.machine import collect_seldom
 
 QUIET = {
     # Prefect: no telemetry, and time for its temporary server to start on a busy machine.
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    collect_seldom()
     raise SystemExit(exit_code(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -46,10 +46,28 @@ def several_arguments(parser: Parser) -> None:
     settings_arguments(parser, LayeredSeveral)
 
 
+def count(text: str) -> int:
+    """A whole number above 0.
+
+    Raises:
+        ArgumentTypeError: `text` is something else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def demo_arguments(parser: Parser) -> None:
-    """Where the results go."""
+    """Where the results go, and how long it may take."""
     json_argument(parser)
     store_argument(parser)
+    parser.add_argument(
+        "--max-steps",
+        type=count,
+        default=-1,
+        metavar="N",
+        help="stop training after N steps, for a quick look",
+    )
 
 
 def predict_arguments(parser: Parser) -> None:

@@ -58,7 +58,7 @@ def demo(arguments: argparse.Namespace) -> None:
     with on_prefect(arguments):
         from flows.demo import demo as run_demo
 
-        summary = run_demo(store=settings.store, work_dir=settings.work_dir)
+        summary = run_demo(store=settings.store, work_dir=settings.work_dir, max_steps=arguments.max_steps)
     from flows.command.display import show_summary
 
     show_summary(summary, as_json=arguments.json)

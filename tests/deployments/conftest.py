@@ -23,7 +23,7 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("results") / "store"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory, store) -> PrefectServer:
     """A Prefect server on SQLite, with everything deployed by one command."""
     with prefect_server(tmp_path_factory.mktemp("prefect")) as running:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch.distributed as dist
 
 from tasks.errors import UserError
+from tasks.machine import collect_seldom
 from tasks.training.processes import ranks
 from tasks.training.processes.launch import EVENTS, PARENT
 from tasks.training.processes.messages import Ended, Message, Progress, Said, Saved
@@ -63,6 +64,7 @@ def end_with_parent(parent: int) -> None:
 def main() -> int:
     """Do the work that the command line names, on the job in the file that it names."""
     threading.Thread(target=end_with_parent, args=(int(os.environ[PARENT]),), daemon=True).start()
+    collect_seldom()
     module, _, function = sys.argv[1].partition(":")
     work = getattr(import_module(module), function)
     teller = Teller() if ranks.rank() == 0 else None

@@ -144,13 +144,10 @@ def test_accumulation_changes_no_loss(tokenized: Path, tmp_path: Path) -> None:
     assert parts.eval_after == pytest.approx(whole.eval_after, rel=1e-3)
 
 
-@pytest.mark.parametrize("parallelism", ["ddp", "fsdp"])
-def test_two_processes_are_one_run(tokenized: Path, tmp_path: Path, parallelism: str) -> None:
-    """With pairs, 2 processes × 2 × 2 give the losses and figures of 1 × 8, whole or in shards."""
+def test_two_processes_are_one_run(tokenized: Path, tmp_path: Path) -> None:
+    """With pairs, 2 processes × 2 × 2 give the losses and figures of 1 × 8."""
     alone, _ = launch(tokenized, tmp_path / "alone", **GLOBAL | PAIRS)
-    both, _ = launch(
-        tokenized, tmp_path / "both", **SPLIT | PAIRS | {"processes": 2, "parallelism": parallelism}
-    )
+    both, _ = launch(tokenized, tmp_path / "both", **SPLIT | PAIRS | {"processes": 2})
     losses = [[point["loss"] for point in one.history] for one in (both, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert both.eval_after == pytest.approx(alone.eval_after, rel=1e-3)
