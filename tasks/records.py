@@ -155,6 +155,8 @@ class PublishedModel(Record):
     SUMMARY: ClassVar[str] = "summary.json"
 
     version: str
+    name: str = ""
+    """What its card calls it; earlier versions of docs-mlm wrote it into the summary alone."""
 
 
 STAGES = tuple(
@@ -169,9 +171,7 @@ def short_name(source: str) -> str:
     """The last two parts of a URL's path, or a file's name, without `.git` or `.bundle`."""
     path = urlsplit(source).path if "://" in source else source.rpartition(":")[2]
     parts = [
-        part
-        for part in path.removesuffix("/").removesuffix(".git").removesuffix(".bundle").split("/")
-        if part
+        part for part in path.rstrip("/").removesuffix(".git").removesuffix(".bundle").split("/") if part
     ]
     is_local = "://" not in source and "@" not in source
     return "/".join(parts[-1:] if is_local else parts[-2:]) or source

@@ -10,6 +10,7 @@ hash to its manifest, and after a sweep nothing may be left that no manifest nam
 """
 
 import argparse
+import fnmatch
 import hashlib
 import json
 import os
@@ -163,7 +164,8 @@ def weights_of(store: Store, uri: str, into: Path) -> str:
 
 def orphans(store: Store) -> set[str]:
     """What lies in the store and no manifest names; told without `sweep`'s own rules."""
-    there, named = set(store.objects.entries("")), {"models/latest.json", MARKER}
+    there = set(store.objects.entries(""))
+    named = {MARKER, "models/latest.json", *fnmatch.filter(there, "models/latest-*.json")}
     for name in there:
         if name.endswith(f"/{MANIFEST}"):
             folder = name.removesuffix(f"/{MANIFEST}")

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tasks.cards import UNSAFE, figures, printable, rounded
 from tasks.models.published import Version
-from tasks.records import short_commit, short_name
+from tasks.records import TrainedModel, short_commit, short_name
 from tasks.run.suggestion import suggest
 from tasks.store.care import FolderReport, Leftover
 from tasks.store.urls import shown
@@ -61,11 +61,14 @@ def print_json(value: Any) -> None:
 def show_plan(plan: "Plan", *, as_json: bool) -> None:
     """Each stage, whether it is reused, and why."""
     if as_json:
-        stages = {
+        stages: dict[str, dict[str, Any]] = {
             name: {"action": target.action, "why": target.why, "key": target.key, "uri": target.uri}
             for name, target in plan.targets.items()
         }
-        print_json({"run_key": plan.run_key, "name": plan.name, "store": plan.store_url, "stages": stages})
+        if TrainedModel.stage in stages:
+            stages[TrainedModel.stage]["resumed_from_step"] = plan.targets[TrainedModel.stage].first_step
+        named = {"run_key": plan.run_key, "name": plan.name, "line": plan.line.slug}
+        print_json(named | {"line_name": plan.line.name, "store": plan.store_url, "stages": stages})
         return
     _print_name(plan.name, plan.store_url)
     table = _table("stage", "action", "why", "key")
@@ -102,7 +105,8 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
 
 def show_next(summary: "RunSummary") -> None:
     """What to type next: a mask that training learnt to fill, with its guesses before and after."""
-    command, sample = suggest(summary.fill_samples, "--store", summary.store)
+    which = () if summary.newest else ("--model", summary.model["version"])
+    command, sample = suggest(summary.fill_samples, "--store", summary.store, *which)
     _print_commands(command)
     if sample is not None:
         guesses = f"before: {_top(sample['before'])}; after: {_top(sample['after'])}"
@@ -175,13 +179,26 @@ def show_follows(text: str, probability: float, *, as_json: bool = False) -> Non
 
 
 def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None:
-    """The published versions, newest last."""
+    """The published versions by their lines, as only those of one line are compared; the newest last."""
     if as_json:
         print_json({"store": store, "models": [asdict(version) for version in versions]})
         return
     if not versions:
         OUT.print(f"No model is published in {store} yet: make one with `docs-mlm run` or `docs-mlm demo`.")
         return
+    newest = {version.line: version for version in versions}
+    last = versions[-1].line
+    for line in sorted(newest, key=lambda line: newest[line].version):
+        name = _styled(newest[line].line_name, "bold")
+        OUT.print(Text.assemble(name, OUT.writable(f"   --model {line}")), soft_wrap=True)
+        show_line([version for version in versions if version.line == line])
+        OUT.print(f"Newest: {newest[line].uri}", soft_wrap=True)
+        if line != last:
+            OUT.print()
+
+
+def show_line(versions: list[Version]) -> None:
+    """The versions of one line."""
     table = _table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
     for version in versions:
         table.add_row(
@@ -195,7 +212,6 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
             rounded(version.accuracy, ".1%"),
         )
     OUT.print(table)
-    OUT.print(f"Newest: {versions[-1].uri}")
 
 
 def show_reports(reports: list[FolderReport], store: str, *, as_json: bool) -> None:

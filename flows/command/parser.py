@@ -76,7 +76,10 @@ def predict_arguments(parser: Parser) -> None:
     parser.add_argument(
         "--next", metavar="TEXT", help="say instead how likely this text follows (needs mlm+nsp or mlm+sop)"
     )
-    parser.add_argument("--model", help="a version, a URI or a folder instead of the newest version")
+    parser.add_argument(
+        "--model",
+        help="a line, for its newest version, a version, a URI or a folder instead of the newest of all",
+    )
     parser.add_argument("--top-k", type=int, default=5, metavar="N", help="predictions a mask (default 5)")
     json_argument(parser)
     store_argument(parser)
@@ -167,7 +170,9 @@ VERBS = (
         predict_arguments,
         verbs.predict,
     ),
-    Verb("models", "List the published versions with their figures.", models_arguments, verbs.models),
+    Verb(
+        "models", "List the published versions, by lines, with their figures.", models_arguments, verbs.models
+    ),
     Verb(
         "verify",
         "Re-hash every stored file of a result and of all that it was made of.",

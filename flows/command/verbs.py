@@ -105,13 +105,13 @@ def verify(arguments: argparse.Namespace) -> None:
     """
     settings = base_settings(arguments.store)
     from flows.command.display import show_reports
-    from tasks.models import published
+    from tasks.models import newest
     from tasks.store import care
     from tasks.store.folders import Store
 
     store = Store(settings.store)
     store.check(write=False)
-    uris = [arguments.uri.rstrip("/")] if arguments.uri is not None else published.to_verify(store)
+    uris = [arguments.uri.rstrip("/")] if arguments.uri is not None else newest.to_verify(store)
     if not uris:
         raise UserError(f"no model is published in {store.url} yet: give the URI of what to verify")
     reports = [report for uri in uris for report in care.verify(store, uri)]

@@ -1,19 +1,20 @@
-"""What has been published: the newest model, and all versions with their figures."""
+"""What has been published: all versions with their figures, and any of them as files of this machine."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import IntegrityError, UserError
-from tasks.records import PublishedModel
+from tasks.models.lines import Line, line_of
+from tasks.models.newest import lines_of, newest_first, whole_models
 from tasks.store.folders import Store
 from tasks.store.local import discard
 from tasks.store.manifest import MANIFEST, Manifest, is_intact
 from tasks.store.marker import MARKER, is_own
 
-LATEST = "latest.json"
+MOST_NAMED = 5
+"""Other lines that are named where the newest model of all is taken."""
 _LOG = logging.getLogger("docs_mlm")
 
 
@@ -23,6 +24,9 @@ class Version:
 
     version: str
     uri: str
+    line: str
+    """What `--model` takes for the line's newest: its slug."""
+    line_name: str
     source: str
     commit_sha: str
     documents: int
@@ -32,67 +36,18 @@ class Version:
     accuracy: float | None
 
 
-def newest_model(store: Store) -> Manifest | None:
-    """The manifest of the newest published model, or None; a warning where `latest.json` is wrong."""
-    return next(_newest_first(store), None)
-
-
-def latest_uri(store: Store) -> str | None:
-    """Where `latest.json` says that the newest model lies, whether it is there or not."""
-    latest = store.read_json(store.uri("models", LATEST))
-    # By its key, not its URI: a store that was copied elsewhere is as good as where it was made.
-    return store.uri("models", str(latest["key"])) if latest and "key" in latest else None
-
-
-def to_verify(store: Store) -> list[str]:
-    """The newest model's URI, and that which `latest.json` names where it is damaged."""
-    newest, pointed = newest_model(store), latest_uri(store)
-    uris = [store.uri("models", newest.key)] if newest is not None else []
-    if pointed is not None and pointed not in uris:
-        try:
-            store.inspect(pointed)
-        except IntegrityError:
-            uris.append(pointed)
-    return uris
-
-
-def _newest_first(store: Store) -> Iterator[Manifest]:
-    """The model that `latest.json` names, and then whatever else is whole, the newest first."""
-    pointed = latest_uri(store)
-    if pointed is None and not store.exists(store.uri("models", LATEST)):
-        return
-    named = store.manifest(pointed) if pointed is not None else None
-    if named is not None:
-        yield named
-    for found in _whole(store):
-        if named is None or found.key != named.key:
-            uri, version = store.uri("models", found.key), found.record["version"]
-            _LOG.warning(
-                "%s names %s, which is not there whole: taking version %s at %s, the newest that is",
-                *(LATEST, pointed or "no model", version, uri),
-            )
-            yield found
-
-
-def _whole(store: Store) -> list[Manifest]:
-    """The manifests of all whole versions, newest first."""
-    manifests = [store.manifest(store.uri("models", key)) for key in store.folders(store.uri("models"))]
-    found = [manifest for manifest in manifests if manifest and "version" in manifest.record]
-    return sorted(found, key=lambda manifest: str(manifest.record["version"]), reverse=True)
-
-
 def list_versions(store: Store) -> list[Version]:
     """All complete published versions, oldest first."""
-    return [_version(store, manifest) for manifest in reversed(_whole(store))]
+    return [_version(store, manifest, line) for manifest, line in reversed(whole_models(store))]
 
 
 def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
     """A local folder with a model, every byte hashed where a store knows what it is to be.
 
-    That is the store's newest, one of its versions or URIs, or any folder.
+    That is the store's newest, a line's newest, one of its versions or URIs, or any folder.
 
     Raises:
-        UserError: there is no such model, or a folder has only pickled weights.
+        UserError: there is no such model, a folder has only pickled weights, or several lines have that name.
         IntegrityError: its bytes differ from what its manifest vouches for.
     """
     if model is not None and (folder := Path(model).expanduser()).is_dir():
@@ -109,11 +64,13 @@ def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
         base, _, key = model.rstrip("/").rpartition("/models/")
         store = Store(base or model)
         uri = store.uri("models", key)
+    elif (line := named_line(store, model)) is not None:
+        return _newest_local(store, work_dir, line)
     else:
         match = [known for known in list_versions(store) if known.version == model]
         if not match:
             raise UserError(
-                f"{model!r} is neither a folder nor a version in {store.url}: see `docs-mlm models`"
+                f"{model!r} is neither a folder nor a line or version in {store.url}: see `docs-mlm models`"
             )
         uri = match[0].uri
     manifest = store.manifest(uri)
@@ -154,18 +111,51 @@ def check_stored(folder: Path) -> None:
         return
 
 
-def _newest_local(store: Store, work_dir: Path) -> Path:
+def named_line(store: Store, name: str) -> Line | None:
+    """The line of that slug or name, or None.
+
+    Raises:
+        UserError: several lines have that name.
+    """
+    found = [line for line in lines_of(store) if name in (line.slug, line.name)]
+    if len(found) > 1:
+        slugs = ", ".join(line.slug for line in found)
+        raise UserError(f"{len(found)} lines in {store.url} are called {name!r}: give one of {slugs}")
+    return found[0] if found else None
+
+
+def _newest_local(store: Store, work_dir: Path, line: Line | None = None) -> Path:
     damaged: list[IntegrityError] = []
-    for manifest in _newest_first(store):
+    for manifest in newest_first(store, line):
         try:
-            return _fetched(store, manifest, work_dir)
+            folder = _fetched(store, manifest, work_dir)
         except IntegrityError as error:
             _LOG.warning("The model %s is damaged: %s", manifest.record.get("version"), error)
             damaged.append(error)
+            continue
+        if line is None:
+            _tell_line(store, manifest)
+        return folder
     if damaged:
         raise damaged[0]
     raise UserError(
         f"no model is published in {store.url} yet: make one with `docs-mlm run` or `docs-mlm demo`"
+        if line is None
+        else f"no model of {line.name} is left in {store.url}: see `docs-mlm models`"
+    )
+
+
+def _tell_line(store: Store, taken: Manifest) -> None:
+    """Say which line the newest model of all is of, where a store has several, and how to choose another."""
+    lines = lines_of(store)
+    if len(lines) < 2:
+        return
+    own = line_of(store, taken)
+    others = [line.slug for line in lines if line != own]
+    more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+    _LOG.warning(
+        "Taking the newest of %d lines: %s, version %s. Choose another with --model: %s%s",
+        *(len(lines), own.name, taken.record["version"], ", ".join(others[:MOST_NAMED]), more),
     )
 
 
@@ -179,12 +169,14 @@ def _fetched(store: Store, manifest: Manifest, work_dir: Path) -> Path:
     return store.fetch(uri, place)
 
 
-def _version(store: Store, manifest: Manifest) -> Version:
+def _version(store: Store, manifest: Manifest, line: Line) -> Version:
     trained: dict[str, Any] = manifest.ancestors["training"]
     before, after = trained["eval_before"] or {}, trained["eval_after"] or {}
     return Version(
         version=manifest.record["version"],
         uri=store.uri("models", manifest.key),
+        line=line.slug,
+        line_name=line.name,
         source=manifest.ancestors["documents"]["source"],
         commit_sha=manifest.ancestors["documents"]["commit_sha"],
         documents=manifest.ancestors["corpus"]["kept"],
@@ -193,23 +185,3 @@ def _version(store: Store, manifest: Manifest) -> Version:
         loss_after=after.get("loss"),
         accuracy=after.get("accuracy"),
     )
-
-
-def move_latest(store: Store, model: PublishedModel) -> bool:
-    """Point `latest.json` at `model` unless it points at a newer version that is there; whether it moved.
-
-    Done at the end of every run, not only of the one that published: a run that died between the two
-    is put right by the next.
-    """
-    uri = store.uri("models", LATEST)
-    latest, pointed = store.read_json(uri), latest_uri(store)
-    if latest is not None and str(latest.get("version", "")) >= model.version:
-        if pointed is None or store.manifest(pointed) is not None:
-            return False
-        # What it points at is gone. `model` may be an old one that was reused.
-        newest = next(iter(_whole(store)), None)
-        if newest is not None and str(newest.record["version"]) > model.version:
-            store.write_json(uri, newest.record)
-            return True
-    store.write_json(uri, model.as_json())
-    return True

@@ -21,6 +21,7 @@ from tasks.stage.target import Target
 def publish_model(target: Target, lineage: Lineage, origin: Origin) -> PublishedModel:
     """Publish model, tokenizer, card and figures as a new version in the store."""
     trained = target.fetch(lineage.trained)
+    name = origin.model_name(lineage.snapshot.source)
     version = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{target.key[:8]}"
     with target.building() as folder:
         shutil.copytree(trained / TrainedModel.MODEL, folder, dirs_exist_ok=True)
@@ -29,10 +30,11 @@ def publish_model(target: Target, lineage: Lineage, origin: Origin) -> Published
         summary = lineage.figures() | {
             "run_key": target.key,
             "model": {"uri": target.uri, "version": version},
-            "name": origin.model_name(lineage.snapshot.source),
+            "name": name,
             "base_model": origin.base.name,
             "fill_samples": lineage.trained.fill_samples,
             "history": lineage.trained.history,
         }
         (folder / PublishedModel.SUMMARY).write_text(json.dumps(summary, indent=1), encoding="utf-8")
-        return target.commit(folder, PublishedModel, {"version": version}, of=lineage.records())
+        counts = {"version": version, "name": name}
+        return target.commit(folder, PublishedModel, counts, of=lineage.records())

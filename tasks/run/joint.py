@@ -6,7 +6,7 @@ names: the same sources are the same model however they are listed, and fewer of
 """
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
@@ -20,10 +20,11 @@ from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import DocsMlmError
 from tasks.filter_markdown.joining import join_corpora
 from tasks.models.checks import check_window
+from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
 from tasks.records import Corpus, DocsSnapshot, short_commit, short_name
 from tasks.run.each import Outcome
-from tasks.run.plan import Plan, Recipes, corpus_recipes, model_recipes, plan_targets
+from tasks.run.plan import Plan, Recipes, corpus_recipes, model_name, model_recipes, plan_targets
 from tasks.run.resolve import check_ready, check_starts, show_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
@@ -93,15 +94,17 @@ def make_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
     parts = named_parts([make_part(store, settings, label, one) for label, one in pinned.items()])
     seconds: dict[str, float] = {}
     commits = {name: part.pinned.source.commit_sha for name, part in parts.items()}
-    sources = joint_name([part.pinned.source.name for part in parts.values()])
+    sources = [part.pinned.source.name for part in parts.values()]
+    together = joint_name(sources)
+    line = Line.of(sources, model_name(settings, base, together))
+    recipes = joint_recipes(settings, parts) | model_recipes(settings, base)
     return JointPlan(
-        name=f"{sources}@{short_commit(joint_commit(commits))}",
+        name=f"{together}@{short_commit(joint_commit(commits))}",
+        line=line,
         parts=parts,
         base=base,
         store_url=store.url,
-        targets=plan_targets(
-            store, settings, joint_recipes(settings, parts) | model_recipes(settings, base), seconds
-        ),
+        targets=plan_targets(store, settings, recipes, seconds, line),
         seconds=seconds,
     )
 
@@ -109,10 +112,7 @@ def make_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
 def make_part(store: Store, settings: Settings, label: str, pinned: Pinned) -> Part:
     """One source's own targets, with the keys that a run on it alone gives them."""
     alone = settings.model_copy(update={"source": pinned.settings})
-    targets = {
-        name: replace(target, why="not in the store yet") if target.action == "run" else target
-        for name, target in plan_targets(store, alone, corpus_recipes(alone, pinned.source), {}).items()
-    }
+    targets = plan_targets(store, alone, corpus_recipes(alone, pinned.source), {})
     return Part(
         label=label, pinned=pinned, documents=targets[DocsSnapshot.stage], corpus=targets[Corpus.stage]
     )

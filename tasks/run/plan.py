@@ -6,7 +6,7 @@ needed, wherever it was made. That is how a restart on a new machine costs secon
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.cache_dataset.stage import cache_dataset
@@ -15,19 +15,23 @@ from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.stage import clone_docs
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.checks import check_window
+from tasks.models.lines import Line
 from tasks.models.pinned import PinnedModel, resolve_model
+from tasks.publish_model.card import Origin
 from tasks.publish_model.stage import publish_model
-from tasks.records import CachedDataset, Record, short_commit, short_name
+from tasks.records import CachedDataset, Record, TrainedModel, short_commit, short_name
 from tasks.run.reasons import why_run
 from tasks.settings import Settings
 from tasks.stage.stage import Recipe, Stage
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 from tasks.tokenize_corpus.stage import tokenize_corpus
-from tasks.train_model.stage import train_model
+from tasks.train_model.stage import step_to_go_on_from, train_model
 
 Recipes = dict[Stage[Any, Any], Recipe]
 """What each stage's result is made of besides its parents, in the order of the stages."""
+ABSENT = "not in the store yet"
+"""Why a part of a joint corpus must be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class Plan:
 
     name: str
     """Source and commit, for people."""
+    line: Line
+    """Whose newest model it is compared with."""
     base: PinnedModel
     store_url: str
     targets: dict[str, Target]
@@ -77,16 +83,22 @@ def make_plan(settings: Settings) -> SourcePlan:
     base = resolve_model(settings.model)
     check_window(settings.tokenize.max_seq_length, base)
     seconds: dict[str, float] = {}
+    line = Line.of([source.name], model_name(settings, base, source.name))
+    recipes = corpus_recipes(settings, source) | model_recipes(settings, base)
     return SourcePlan(
         name=f"{short_name(source.name)}@{short_commit(source.commit_sha)}",
+        line=line,
         source=source,
         base=base,
         store_url=store.url,
-        targets=plan_targets(
-            store, settings, corpus_recipes(settings, source) | model_recipes(settings, base), seconds
-        ),
+        targets=plan_targets(store, settings, recipes, seconds, line),
         seconds=seconds,
     )
+
+
+def model_name(settings: Settings, base: PinnedModel, source: str) -> str:
+    """What the model of `source` will be called."""
+    return Origin(base=base, publish=settings.publish).model_name(source)
 
 
 def corpus_recipes(settings: Settings, source: PinnedSource) -> Recipes:
@@ -116,12 +128,17 @@ def chained_keys(recipes: Recipes) -> dict[type[Record], str]:
 
 
 def plan_targets(
-    store: Store, settings: Settings, recipes: Recipes, seconds: dict[str, float]
+    store: Store, settings: Settings, recipes: Recipes, seconds: dict[str, float], line: Line | None = None
 ) -> dict[str, Target]:
-    """What every stage is to make: its key, and whether the store has it or why it must run."""
+    """What every stage is to make: its key, and whether the store has it or why it must run.
+
+    Args:
+        line: whose newest model says what changed; a part of a joint corpus has none.
+    """
     keys = chained_keys(recipes)
     found = probe(store, recipes, keys, also=[CachedDataset] if settings.publish.export_texts else [])
-    reasons = why_run(store, recipes, {stage.record for stage in recipes if stage.record not in found})
+    missing = {stage.record for stage in recipes if stage.record not in found}
+    reasons = why_run(store, recipes, missing, line) if line is not None else dict.fromkeys(missing, ABSENT)
     targets: dict[str, Target] = {}
     for stage, recipe in recipes.items():
         name, key = stage.record.stage, keys[stage.record]
@@ -140,7 +157,27 @@ def plan_targets(
             record=record and record | {"uri": store.uri(name, record["key"])},
             seconds=seconds,
         )
+    if TrainedModel in missing:
+        trained = TrainedModel.stage
+        targets[trained] = from_checkpoint(targets[trained], settings)
     return targets
+
+
+def from_checkpoint(training: Target, settings: Settings) -> Target:
+    """A training that must run, with the step from which it would go on.
+
+    Raises:
+        UserError: `train.resume` names no whole checkpoint of it.
+    """
+    step = step_to_go_on_from(training, settings.train)
+    if not step:
+        return training
+    if settings.train.resume == "fresh":
+        return replace(
+            training, why=f"{training.why}; begins anew without its checkpoint of step {step} (train.resume)"
+        )
+    why = f"{training.why}; goes on from step {step} of its checkpoint"
+    return replace(training, why=why, first_step=step)
 
 
 def probe(

@@ -1,9 +1,10 @@
-"""Why a stage must run: what changed since the newest published model, in a user's words."""
+"""Why a stage must run: what changed since the newest published model of its line, in a user's words."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from tasks.models.published import newest_model
+from tasks.models.lines import Line
+from tasks.models.newest import newest_of
 from tasks.records import Record
 from tasks.stage.stage import Recipe, Stage
 from tasks.store.folders import Store
@@ -11,11 +12,15 @@ from tasks.store.manifest import Manifest
 
 
 def why_run(
-    store: Store, recipes: Mapping[Stage[Any, Any], Recipe], missing: Collection[type[Record]]
+    store: Store, recipes: Mapping[Stage[Any, Any], Recipe], missing: Collection[type[Record]], line: Line
 ) -> dict[type[Record], str]:
-    """For each missing result, what changed since the newest published model."""
+    """For each missing result, what changed since the newest published model of the same line.
+
+    Another repository's model says nothing of this one's changes.
+    """
     reasons: dict[type[Record], str] = {}
-    latest = newest_model(store)
+    latest = newest_of(store, line) if missing else None
+    none = "nothing is stored" if len(missing) == len(recipes) else "no model is published"
     for stage, recipe in recipes.items():
         kind = stage.record
         if kind not in missing:
@@ -23,7 +28,7 @@ def why_run(
         if anew := next((parent for parent in stage.parents if parent in missing), None):
             reasons[kind] = f"{anew.stage} is made anew"
         elif latest is None:
-            reasons[kind] = "nothing is stored yet"
+            reasons[kind] = f"{none} yet for {line.name}"
         else:
             before = _stored_settings(store, latest, kind.stage) or {}
             # One source and several are described by other settings, which say nothing of each other.

@@ -11,7 +11,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from tasks.cards import block, code, figures_table, rounded, table, text
-from tasks.models.published import Version, list_versions, move_latest
+from tasks.models.newest import latest_uri, move_latest
+from tasks.models.published import Version, list_versions
 from tasks.publish_model.lineage import Lineage
 from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
 from tasks.run.plan import Plan
@@ -42,6 +43,11 @@ class RunSummary:
     training: dict[str, Any]
     eval: dict[str, Any]
     model: dict[str, str]
+    line: str
+    """The slug of the line that the model is of, which `--model` takes for its newest."""
+    line_name: str
+    newest: bool
+    """Whether the model is the store's newest, which `docs-mlm predict` takes by itself."""
     fill_samples: list[dict[str, Any]]
 
     def as_json(self) -> dict[str, Any]:
@@ -49,8 +55,19 @@ class RunSummary:
         return asdict(self)
 
 
-def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
-    """The run's figures from its records."""
+def build_summary(
+    plan: Plan, lineage: Lineage, model: PublishedModel, versions: Sequence[Version]
+) -> RunSummary:
+    """The run's figures from its records.
+
+    Args:
+        versions: all of the store, which tell the model's line: that of its first run, should the same
+            content have been adapted under another name since.
+    """
+    line, name = next(
+        ((known.line, known.line_name) for known in versions if known.version == model.version),
+        (plan.line.slug, plan.line.name),
+    )
     stages = {
         name: {
             "reused": name not in plan.seconds,
@@ -68,6 +85,9 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
         store=plan.store_url,
         stages=stages,
         model={"uri": model.uri, "version": model.version},
+        line=line,
+        line_name=name,
+        newest=latest_uri(Store(plan.store_url)) == model.uri,
         fill_samples=lineage.trained.fill_samples,
         **lineage.figures(),
     )
@@ -89,6 +109,7 @@ def result_card(summary: RunSummary, trained: TrainedModel) -> str:
 
 | this run | |
 |---|---:|
+| line | {text(summary.line_name)} |
 | documents kept, of found | {documents["kept"]:,} of {documents["found"]:,} |
 | tokens in the corpus | {tokens["corpus"]:,} |
 | coverage of the training text in one epoch | {tokens["coverage"]:.1%} |
@@ -136,16 +157,26 @@ def announce(summary: RunSummary) -> None:
 
 @task
 def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
-    """Gather the run's figures, show them, and let `latest.json` point at the model that it published."""
+    """Gather the run's figures, show them, and let `latest.json` point at the model that it published.
+
+    `versions` and `result` are of the run's line, and stand under the line's own keys too: Prefect shows an
+    artifact's history by its key, and two repositories share a server.
+    """
     store = Store(plan.store_url)
     move_latest(store, model)
-    summary = build_summary(plan, lineage, model)
+    versions = list_versions(store)
+    summary = build_summary(plan, lineage, model, versions)
     trained = lineage.trained
+    own = versions_table([version for version in versions if version.line == summary.line])
+    listed = f"**{text(summary.line_name)}**\n\n{own}"
+    result = result_card(summary, trained)
     for key, card, description in (
         ("training", training_card(trained), "How training went"),
         ("masks", masks_card(trained.fill_samples), "Masked held-out tokens, guessed before and after"),
-        ("versions", versions_table(list_versions(store)), "The newest published versions"),
-        ("result", result_card(summary, trained), "What this run made, and how to load it"),
+        (f"versions-{summary.line}", listed, f"The newest published versions of {summary.line_name}"),
+        (f"result-{summary.line}", result, f"What runs made of {summary.line_name}"),
+        ("versions", listed, "The newest published versions of this line"),
+        ("result", result, "What this run made, and how to load it"),
     ):
         create_markdown_artifact(card, key=key, description=description)
     if "models" in plan.seconds:
@@ -154,7 +185,7 @@ def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
 
 
 def versions_table(versions: Sequence[Version], last: int = 10) -> str:
-    """The newest published versions side by side, the newest first."""
+    """The newest versions of a line side by side, the newest first."""
     head = ("loss before", "after", "accuracy", "steps", "documents", "source", "version")
     rows = [
         (

@@ -37,6 +37,8 @@ class Target:
     """What went into the key, for the manifest."""
     record: dict[str, Any] | None = None
     """The stored record of a stage that is reused."""
+    first_step: int = 0
+    """Of a training that must run: the step of the checkpoint that it would go on from."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Shared by the targets of a plan: what each stage took that was made here, filled as the run goes on."""
 

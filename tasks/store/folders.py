@@ -202,6 +202,11 @@ class Store:
         with self._explained("read"):
             return sorted(self.objects.folders(self.path(uri)))
 
+    def names(self, uri: str) -> list[str]:
+        """The names of the small objects directly under `uri`."""
+        with self._explained("read"):
+            return sorted(self.objects.own(self.path(uri), deep=False))
+
     def remove(self, uri: str) -> None:
         """Delete a folder, its manifest first, so that it is never half there.
 

@@ -24,7 +24,7 @@ _PARTIAL = r"\.[0-9a-f]{8}\.partial"
 _OWN = re.compile(f"{_STAGE}/{_KEY}(?:/.+)?", re.DOTALL)
 _TEMPORARY = re.compile(
     rf"\.probe-\d+-[0-9a-f]{{8}}|\.(?:\.probe-\d+-[0-9a-f]{{8}}|{re.escape(MARKER)}){_PARTIAL}"
-    rf"|{_STAGE}/{_KEY}\.lease|{_STAGE}/\.(?:{_KEY}|{_KEY}\.lease|latest\.json){_PARTIAL}"
+    rf"|{_STAGE}/{_KEY}\.lease|{_STAGE}/\.(?:{_KEY}|{_KEY}\.lease|latest(?:-[a-z0-9-]+)?\.json){_PARTIAL}"
     rf"|{_STAGE}/{_KEY}/(?:.+/)?\.[^/]+{_PARTIAL}",
     re.DOTALL,
 )

@@ -12,6 +12,8 @@ from tasks.stage.stage import stage
 from tasks.stage.target import Target
 from tasks.train_model.processes import keyed_processes, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
+from tasks.training.checkpoints import CheckpointKeeper
+from tasks.training.resuming import find_checkpoint, first_step
 
 
 def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
@@ -30,18 +32,11 @@ def train_model(
     """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
     from tasks.train_model.everywhere import train_everywhere
     from tasks.train_model.job import TrainJob
-    from tasks.training.checkpoints import CheckpointKeeper
-    from tasks.training.resuming import find_checkpoint
     from tasks.training.trackers import keep_tracks
     from tasks.training.watch import TrainingWatch
 
     local = target.scratch("checkpoints", target.key)
-    keeper = CheckpointKeeper(
-        target.store,
-        target.store.uri("checkpoints", target.key),
-        target.scratch("spool", target.key),
-        keep=settings.save_total_limit,
-    )
+    keeper = keeper_of(target, settings)
     shutil.rmtree(local, ignore_errors=True)
     local.mkdir(parents=True)
     with target.building() as folder:
@@ -67,6 +62,25 @@ def train_model(
     shutil.rmtree(local, ignore_errors=True)
     shutil.rmtree(target.scratch("spool", target.key), ignore_errors=True)
     return trained
+
+
+def keeper_of(target: Target, settings: TrainSettings) -> CheckpointKeeper:
+    """Who keeps this training's checkpoints, on this machine and in the store."""
+    return CheckpointKeeper(
+        target.store,
+        target.store.uri("checkpoints", target.key),
+        target.scratch("spool", target.key),
+        keep=settings.save_total_limit,
+    )
+
+
+def step_to_go_on_from(target: Target, settings: TrainSettings) -> int:
+    """The step of the checkpoint that this training has or was given, 0 for none; changes nothing.
+
+    Raises:
+        UserError: `train.resume` names no whole checkpoint of it.
+    """
+    return first_step(target, keeper_of(target, settings), settings.resume)
 
 
 def wait_for_first(target: Target) -> TrainedModel:

@@ -92,6 +92,14 @@ class CheckpointKeeper:
             )
         return None
 
+    def newest_step(self) -> int:
+        """The step of the checkpoint that `newest` would take, by sizes alone, or 0; changes nothing."""
+        stored = set(self._stored())
+        for name in sorted(stored | set(self._spool.sealed()), key=step_of, reverse=True):
+            if self._spool.holds(name) or (name in stored and self._is_complete(name)):
+                return step_of(name)
+        return 0
+
     def discard(self) -> None:
         """Delete every checkpoint of this training, here and in the store; a failure is only logged."""
         with self._changed:

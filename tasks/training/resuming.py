@@ -20,6 +20,29 @@ def find_checkpoint(target: Target, keeper: CheckpointKeeper, resume: str, local
     if resume == "auto":
         found = keeper.newest(local)
         return found[0] if found else None
+    uri, name = whole_checkpoint(target, resume)
+    return target.store.fetch(uri, local / f"checkpoint-{step_of(name)}")
+
+
+def first_step(target: Target, keeper: CheckpointKeeper, resume: str) -> int:
+    """The step of the checkpoint that is there, or is named: with `fresh` the one that is left; 0 for none.
+
+    Changes nothing, and fetches nothing: of bytes only the number is looked at.
+
+    Raises:
+        UserError: `resume` names no whole checkpoint of this run.
+    """
+    if resume in ("auto", "fresh"):
+        return keeper.newest_step()
+    return step_of(whole_checkpoint(target, resume)[1])
+
+
+def whole_checkpoint(target: Target, resume: str) -> tuple[str, str]:
+    """URI and name of the checkpoint that `resume` names.
+
+    Raises:
+        UserError: it is no whole checkpoint of this run.
+    """
     uri = resume.rstrip("/")
     name = named_checkpoint(target, uri)
     try:
@@ -30,7 +53,7 @@ def find_checkpoint(target: Target, keeper: CheckpointKeeper, resume: str, local
         ) from error
     if found_there is None:
         raise UserError(f"train.resume {resume!r} is no whole checkpoint of this store: {_ways_out(target)}")
-    return target.store.fetch(uri, local / f"checkpoint-{step_of(name)}")
+    return uri, name
 
 
 def named_checkpoint(target: Target, uri: str) -> str:

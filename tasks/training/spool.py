@@ -90,6 +90,14 @@ class Spool:
             raise IntegrityError(f"the manifest of {name} belongs to {manifest.stage}/{manifest.key}")
         return manifest
 
+    def holds(self, name: str) -> bool:
+        """Whether a checkpoint lies here whole, by its sizes: its bytes are hashed when it is given."""
+        try:
+            files = self.manifest(name).files
+            return all((self.path(name) / file.name).stat().st_size == file.size for file in files)
+        except (OSError, IntegrityError):
+            return False
+
     def give(self, name: str, destination: Path) -> bool:
         """Link a checkpoint to `destination`, if it is there and its bytes hold; a damaged one is deleted."""
         try:

@@ -35,6 +35,8 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
         "masks",
         "versions",
         "result",
+        f"versions-{version.line}",
+        f"result-{version.line}",
     }
     assert version.uri in artifacts["result"]
     assert version.version in artifacts["versions"]

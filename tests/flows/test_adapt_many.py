@@ -11,7 +11,8 @@ from datasets import load_from_disk
 from flows.adapt import adapt
 from flows.adapt_many import adapt_many
 from tasks.errors import DocsMlmError
-from tasks.models.published import list_versions, newest_model
+from tasks.models.newest import newest_model
+from tasks.models.published import list_versions
 from tasks.records import STAGES
 from tasks.store.care import verify
 from tasks.store.folders import Store

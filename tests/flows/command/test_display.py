@@ -14,6 +14,7 @@ import pytest
 
 from flows.command import display
 from flows.command.parser import parse
+from tasks.models.lines import Line
 from tasks.models.published import Version
 from tasks.run.each import Outcome
 from tasks.run.suggestion import USUAL
@@ -46,6 +47,7 @@ def a_summary(texts: Iterator[str]) -> RunSummary:
         training={"tokens_per_second": 1.0, "device": next(texts), "global_step": 1},
         eval={"before": figures, "after": figures},
         model={"uri": next(texts), "version": next(texts)},
+        line=next(texts), line_name=next(texts), newest=True,
         fill_samples=[a_sample(next(texts), next(texts), [next(texts)])],
     )  # fmt: skip
 
@@ -59,10 +61,15 @@ def show_everything(texts: Iterator[str]) -> None:
     """Every display of the command."""
     target = Target(stage=next(texts), key="k" * 32, uri=next(texts), action="run", why=next(texts),
                     store_url=next(texts), work_dir="w")  # fmt: skip
-    plan = argparse.Namespace(targets={"a": target}, name=next(texts), store_url=next(texts), run_key="k")
+    line = Line.of([next(texts)], next(texts))
+    plan = argparse.Namespace(
+        targets={"a": target, "training": target}, name=next(texts), store_url=next(texts), run_key="k",
+        line=line,
+    )  # fmt: skip
     outcome = Outcome(name=next(texts), run=next(texts), state=next(texts), message=next(texts))
-    version = Version(version=next(texts), uri=next(texts), source=next(texts), commit_sha=next(texts),
-                      documents=1, steps=1, loss_before=None, loss_after=1.0, accuracy=0.5)  # fmt: skip
+    version = Version(version=next(texts), uri=next(texts), line=next(texts), line_name=next(texts),
+                      source=next(texts), commit_sha=next(texts), documents=1,
+                      steps=1, loss_before=None, loss_after=1.0, accuracy=0.5)  # fmt: skip
     report = FolderReport(uri=next(texts), state="damaged", files=1, bytes=1, problems=[next(texts)],
                           unlisted=[next(texts)])  # fmt: skip
     leftover = Leftover(uri=next(texts), kind=next(texts), files=1, bytes=1, age_s=1.0)
@@ -128,7 +135,7 @@ def suggested(summary: RunSummary, capsys: pytest.CaptureFixture[str]) -> str:
 )  # fmt: skip
 def test_a_suggestion_is_read_by_a_shell(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A shell and the command's parser get the store and the text as they are, on one line."""
-    summary = a_summary(iter(["n", "s", "file:///a folder/'s", *"abcdefg", text, "answer", "guess"]))
+    summary = a_summary(iter(["n", "s", "file:///a folder/'s", *"abcdefghi", text, "answer", "guess"]))
     line = suggested(summary, capsys)
     script = f"docs-mlm() {{ printf '%s\\0' \"$@\"; }}; {line}"
     printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
@@ -140,7 +147,7 @@ def test_a_suggestion_is_read_by_a_shell(text: str, capsys: pytest.CaptureFixtur
 
 def test_the_guesses_are_shown_beside_the_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     """The answer and what was guessed before and after."""
-    display.show_next(a_summary(iter(["n", "s", "file:///s", *"abcdefg", "See the", "portal", "guess"])))
+    display.show_next(a_summary(iter(["n", "s", "file:///s", *"abcdefghi", "See the", "portal", "guess"])))
     out = capsys.readouterr().out
     assert "  docs-mlm predict --store file:///s 'See the [MASK]'\n" in out
     assert "where portal was; before: not guess; after: portal\n" in out

@@ -70,7 +70,7 @@ PLACES = {
     "plan": "tasks.run.plan.make_plan",
     "predict": "tasks.models.published.local_model",
     "models": "tasks.models.published.list_versions",
-    "verify": "tasks.models.published.newest_model",
+    "verify": "tasks.models.newest.newest_model",
     "sweep": "tasks.store.care.sweep",
     "completion": "shtab.complete",
 }

@@ -7,7 +7,8 @@ import shutil
 import pytest
 
 from tasks.errors import IntegrityError, UserError
-from tasks.models.published import list_versions, local_model, move_latest, newest_model, to_verify
+from tasks.models.newest import move_latest, newest_model, to_verify
+from tasks.models.published import list_versions, local_model
 from tasks.records import PublishedModel
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest

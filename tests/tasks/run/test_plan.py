@@ -5,6 +5,7 @@ import pytest
 from tasks.clone_docs.stage import clone_docs
 from tasks.errors import DocsMlmError
 from tasks.filter_markdown.stage import filter_markdown
+from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
 from tasks.records import STAGES, CachedDataset, Corpus, DocsSnapshot
 from tasks.run import plan as planning
@@ -22,6 +23,7 @@ def store(tmp_path):
     return Store(str(tmp_path / "store"))
 
 
+LINE = Line.of(["https://example.org/o/docs.git"], "bert-docs")
 KEYS = {stage: f"{number:032x}" for number, stage in enumerate(STAGES)}
 SCRATCH = Settings.model_validate({"model": {"from_scratch": {}}})
 RECIPES = {clone_docs: {}, filter_markdown: {}, **model_recipes(SCRATCH, resolve_model(SCRATCH.model))}
@@ -43,7 +45,9 @@ def commit(store: Store, tmp_path, *stages: str, settings=None) -> None:
             stage=stage,
             key=KEYS[stage],
             record={"stage": stage},
-            ancestors={name: {"stage": name, "key": KEYS[name]} for name in before},
+            ancestors={
+                name: {"stage": name, "key": KEYS[name], "source": LINE.sources[0]} for name in before
+            },
             settings=settings or {},
         )
         store.commit(folder, store.uri(stage, KEYS[stage]), manifest)
@@ -91,7 +95,7 @@ def test_a_change_is_told_by_name(store, tmp_path):
     commit(store, tmp_path, "models")
     store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"], "version": "1"})
     recipes = RECIPES | {filter_markdown: {"min_chars": 300}}
-    reasons = why_run(store, recipes, {stage.record for stage in recipes} - {DocsSnapshot})
+    reasons = why_run(store, recipes, {stage.record for stage in recipes} - {DocsSnapshot}, LINE)
     assert reasons[Corpus] == "min_chars: 200 → 300"
     assert reasons[CachedDataset] == "corpus is made anew"
 
@@ -109,8 +113,26 @@ def test_a_source_is_not_compared_with_several(store, tmp_path):
     commit(store, tmp_path, "documents", settings={"commits": {"docs": "0"}, "snapshots": {"docs": "1"}})
     commit(store, tmp_path, "models")
     store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"]})
-    reasons = why_run(store, {clone_docs: {"source": "url", "commit_sha": "2"}}, {DocsSnapshot})
+    reasons = why_run(store, {clone_docs: {"source": "url", "commit_sha": "2"}}, {DocsSnapshot}, LINE)
     assert reasons == {DocsSnapshot: "its result is not in the store"}
+
+
+def test_another_repository_says_nothing_of_this_one(store, tmp_path):
+    """Reasons compare with the line's own newest model; of a line without one, that is said instead."""
+    commit(store, tmp_path, "documents", settings={"source": LINE.sources[0], "commit_sha": "1" * 40})
+    commit(store, tmp_path, "models")
+    store.write_json(store.uri("models", "latest.json"), {"key": KEYS["models"], "version": "1"})
+    recipes = RECIPES | {clone_docs: {"source": "https://example.org/o/other", "commit_sha": "2" * 40}}
+    every = {stage.record for stage in recipes}
+    for other in (Line.of(["https://example.org/o/other"], "bert-docs"), Line.of(LINE.sources, "fine-docs")):
+        reasons = why_run(store, recipes, every, other)
+        assert reasons[DocsSnapshot] == f"nothing is stored yet for {other.name}"
+        assert reasons[Corpus] == "documents is made anew"
+        reasons = why_run(store, recipes, every - {DocsSnapshot}, other)
+        assert reasons[Corpus] == f"no model is published yet for {other.name}"
+    recipes[clone_docs] = {"source": LINE.sources[0], "commit_sha": "2" * 40}
+    reasons = why_run(store, recipes, every, LINE)
+    assert reasons[DocsSnapshot] == "commit_sha: 111111111111 → 222222222222"
 
 
 def test_a_plan_names_its_run_and_every_stage(tmp_path):

@@ -47,7 +47,8 @@ def test_verify_follows_the_chain(store: Store, server: S3Server, folder: Path) 
 def test_sweep_takes_leftovers_alone(store: Store, server: S3Server, folder: Path) -> None:
     """Old folders without a manifest and the store's own temporary files go; all that counts stays."""
     uri = chain(store, folder)
-    store.write_json(store.uri("models", "latest.json"), {"key": "m1"})
+    for pointer in ("latest.json", "latest-docs-bert-docs-0123456789.json"):
+        store.write_json(store.uri("models", pointer), {"key": "m1"})
     step = f"{KEY}/step-1"
     store.commit(folder, store.uri("checkpoints", step), manifest_for(step, stage="checkpoints"))
     before = contents(place(store, server, ""))
@@ -60,6 +61,7 @@ def test_sweep_takes_leftovers_alone(store: Store, server: S3Server, folder: Pat
         f"corpus/.{KEY}.0123abcd.partial/manifest.json",
         f"corpus/.{KEY}.lease.0123abcd.partial",
         "models/.latest.json.0123abcd.partial",
+        "models/.latest-docs-bert-docs-0123456789.json.0123abcd.partial",
         f"corpus/{OTHER}.lease",
         ".probe-1-0123abcd",
         "..probe-1-0123abcd.0123abcd.partial",

@@ -1,6 +1,7 @@
 """Which checkpoint a run goes on from, by its `resume` setting."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tasks.errors import UserError
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 from tasks.training.checkpoints import CheckpointKeeper
-from tasks.training.resuming import find_checkpoint
+from tasks.training.resuming import find_checkpoint, first_step
 
 
 @pytest.fixture
@@ -71,6 +72,69 @@ def test_a_uri_takes_that_one(target: Target, keeper: CheckpointKeeper, tmp_path
     found = find_checkpoint(target, keeper, f"{uri}/{older}/", tmp_path / "local")
     assert found == tmp_path / "local" / "checkpoint-4"
     assert (found / "trainer_state.json").read_text() == "4"
+
+
+def harm_none(store: Path, spool: Path) -> None:
+    """Leave all as it is."""
+
+
+def lose_spool(store: Path, spool: Path) -> None:
+    """Another machine."""
+    shutil.rmtree(spool)
+
+
+def lose_stored(store: Path, spool: Path) -> None:
+    """What was never uploaded."""
+    shutil.rmtree(store / "checkpoints")
+
+
+def lose_newest_manifest(store: Path, spool: Path) -> None:
+    """What was cut off while it was uploaded, on another machine."""
+    shutil.rmtree(spool)
+    newest = max((store / "checkpoints" / "k").glob("step-*"))
+    (newest / "manifest.json").unlink()
+
+
+def shorten_newest(store: Path, spool: Path) -> None:
+    """A damaged one, here and there."""
+    for place in (store / "checkpoints" / "k", spool):
+        (max(place.glob("step-*")) / "trainer_state.json").write_text("")
+
+
+def lose_all(store: Path, spool: Path) -> None:
+    """Nothing is left."""
+    shutil.rmtree(store / "checkpoints")
+    shutil.rmtree(spool)
+
+
+@pytest.mark.parametrize(
+    ("harm", "step"),
+    [(harm_none, 8), (lose_spool, 8), (lose_stored, 8), (lose_newest_manifest, 4), (shorten_newest, 4),
+     (lose_all, 0)],
+)  # fmt: skip
+def test_the_step_is_known_before(
+    target: Target, keeper: CheckpointKeeper, tmp_path: Path, harm: Callable[[Path, Path], None], step: int
+) -> None:
+    """The step that is told without fetching anything is that of the checkpoint which is then taken."""
+    harm(tmp_path / "store", tmp_path / "work" / "spool")
+    before = sorted(tmp_path.rglob("*"))
+    again = CheckpointKeeper(
+        target.store, target.store.uri("checkpoints", "k"), tmp_path / "work" / "spool", keep=2
+    )
+    assert first_step(target, again, "auto") == step
+    assert sorted(tmp_path.rglob("*")) == before
+    found = find_checkpoint(target, again, "auto", tmp_path / "local")
+    assert (found is None, found and found.name) == (step == 0, (step and f"checkpoint-{step}") or None)
+    again.close()
+
+
+def test_the_step_of_a_uri_is_known_before(target: Target, keeper: CheckpointKeeper) -> None:
+    """A checkpoint that is named is looked at, and refused, as early as that."""
+    uri = target.store.uri("checkpoints", "k")
+    older = next(name for name in target.store.folders(uri) if name.startswith("step-0000000004"))
+    assert first_step(target, keeper, f"{uri}/{older}/") == 4
+    with pytest.raises(UserError, match="no whole checkpoint of this store"):
+        first_step(target, keeper, f"{uri}/step-0000000004-00000000")
 
 
 @pytest.mark.parametrize(
