@@ -5,15 +5,18 @@ Prefect, torch and transformers are imported only by the verbs that need them, s
 
 import argparse
 import sys
+from contextlib import suppress
 
 from flows.command.layers import base_settings, read_settings, read_several
 from flows.command.starting import on_prefect, say
-from tasks.errors import StoreError, UserError
+from tasks.errors import NetworkError, StoreError, UserError
+from tasks.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> None:
     """`docs-mlm run`."""
     settings = read_settings(arguments)
+    find_mistakes(settings)
     with on_prefect(arguments):
         from flows.adapt import adapt
 
@@ -21,6 +24,26 @@ def run(arguments: argparse.Namespace) -> None:
     from flows.command.display import show_summary
 
     show_summary(summary, as_json=arguments.json)
+
+
+def find_mistakes(settings: Settings) -> None:
+    """Raise a user's mistake at once: to load Prefect and start its server takes many times as long.
+
+    The run looks for all of it again, and waits for a network that does not answer here.
+
+    Raises:
+        UserError: source, model, store or secrets are not as the settings say.
+    """
+    if settings.source.credentials_block is not None:
+        return  # it is asked of Prefect
+    from flows.parameters import check_source_secret, check_store_keys
+    from tasks.run.plan import make_plan
+
+    say("Looking at source, model and store ...")
+    with suppress(NetworkError):
+        check_source_secret(settings.source)
+        check_store_keys(settings.store)
+        make_plan(settings)
 
 
 def plan(arguments: argparse.Namespace) -> None:

@@ -321,3 +321,29 @@ def test_verify_and_sweep(command, tiny_yaml, folder, tmp_path):
     assert command("verify", documents.as_uri(), "--store", store)[0] == 0
     assert command("verify", f"{store.as_uri()}/corpus/absent", "--store", store)[0] == 2
     assert command("verify", "file:///elsewhere/corpus/absent", "--store", store)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "no source is given"),
+        (["--source.folder", "{tmp}/absent"], "absent is no folder"),
+        (["--source.json-file", "{tmp}/absent.json"], "absent.json"),
+        (["--source.url", "{url}", "--source.ref", "no-such-branch"], "no-such-branch"),
+        (["--source.folder", "{folder}", "--model.name-or-path", "{tmp}/absent"], "absent"),
+        (["--source.folder", "{folder}", "--store", "{folder}/docs/page-01.md"], "page-01.md"),
+    ],
+)
+def test_a_mistake_is_told_before_prefect_is_loaded(
+    command, tiny_yaml, folder, repositories, tmp_path, arguments, named
+):
+    """What the plan finds wrong ends the run at once, with one line and exit code 2."""
+    places = {"tmp": tmp_path, "folder": folder, "url": repositories.url("docs.git")}
+    given = [argument.format(**places) for argument in arguments]
+    if "--store" not in given:
+        given += ["--store", str(tmp_path / "store")]
+    basis = [] if "--model.name-or-path" in given else [tiny_yaml]
+    code, _, err = command("run", *basis, *given)
+    assert code == 2, err
+    assert named in err.splitlines()[-1]
+    assert "Prefect" not in err
