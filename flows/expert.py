@@ -4,9 +4,9 @@ The UI cannot fold a field of an object, only a whole object. So the form has th
 object of their own, and what it sends in there goes over what stands in the stages.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError, ValidationInfo
 
 from flows.parameters import DEFAULTS
 from flows.presets import describe
@@ -17,11 +17,11 @@ from tasks.settings import Settings
 from tasks.stage.deployment import deployment_defaults
 from tasks.stage.keys import StageSettings
 
-Expert = dict[str, Any] | None
+Changes = dict[str, Any] | None
 """By stage, the settings to change: `{"train": {"seed": 7}}`. A stage that is None stays as it is."""
 
 
-def settings_of(expert: Expert, **stages: Any) -> Settings:
+def settings_of(expert: Changes, **stages: Any) -> Settings:
     """All settings of a run: those of its stages, and over them those under `expert`.
 
     Raises:
@@ -42,7 +42,7 @@ def settings_of(expert: Expert, **stages: Any) -> Settings:
     return settings
 
 
-def beneath(source: SourceSettings, expert: Expert, *, of: str) -> SourceSettings:
+def beneath(source: SourceSettings, expert: Changes, *, of: str) -> SourceSettings:
     """One of several sources, with what is under `expert` for all of them and not in its own settings.
 
     Raises:
@@ -53,6 +53,21 @@ def beneath(source: SourceSettings, expert: Expert, *, of: str) -> SourceSetting
         return SourceSettings.model_validate(common | _given(source))
     except ValidationError as error:
         raise UserError(describe(error, of=of)) from error
+
+
+def check_expert(expert: Changes, info: ValidationInfo) -> Changes:
+    """See before the run begins that what is under `expert` goes with the parameters before it.
+
+    Raises:
+        UserError: it does not.
+        NetworkError: the Prefect server does not say which deployment this is.
+    """
+    settings_of(expert, **{name: value for name, value in info.data.items() if name in Settings.model_fields})
+    return expert
+
+
+Expert = Annotated[Changes, AfterValidator(check_expert)]
+"""A flow's parameter whose settings go with those before it."""
 
 
 def _over(stages: dict[str, Any], name: str, changes: dict[str, Any]) -> Any:

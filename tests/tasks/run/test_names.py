@@ -10,6 +10,9 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.utilities.names import generate_slug
 
+from flows.adapt import adapt
+from flows.adapt_many import adapt_many
+from flows.demo import demo
 from tasks.run import names
 from tasks.run.names import is_made_up
 from tasks.run.plan import make_plan
@@ -64,6 +67,11 @@ def run_named(name: str | None, tmp_path: Path, times: int = 1) -> str:
             return client.read_flow_run(flow_run.id).name, f"{plan.name} {plan.run_key[:8]}"
 
     return shown()
+
+
+def test_no_flow_names_its_runs_by_itself():
+    """Prefect puts a flow's own name for its runs over any that was given."""
+    assert [one.flow_run_name for one in (adapt, adapt_many, demo)] == [None] * 3
 
 
 def test_a_persons_name_stays(prefect_server, tmp_path):
