@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import expert
+from flows import adapt_many, expert
 from flows.expert import beneath, settings_of
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
@@ -90,3 +90,16 @@ def test_several_sources_have_it_in_common():
     assert beneath(own, None, of="source 1") == own
     with pytest.raises(UserError, match=r"source 2 max_file_bytes is 0"):
         beneath(other, {"source": {"max_file_bytes": 0}}, of="source 2")
+
+
+@pytest.mark.parametrize("corpus", ["each", "joint"])
+def test_a_run_on_several_sources_takes_it(deployed, monkeypatch, corpus):
+    """What is the source's goes to each source, all else to the settings that they share."""
+    taken = []
+    for name in ("adapt_each", "adapt_jointly"):
+        monkeypatch.setattr(adapt_many, name, lambda *given: taken.append(given))
+    given = {"source": {"include": ["all.md"]}, "train": {"seed": 7}}
+    adapt_many.adapt_many.fn(corpus=corpus, sources=[SourceSettings(folder="/a")], expert=given)
+    ((sources, settings, at_once),) = taken
+    assert [source.include for source in sources.values()] == [["all.md"]]
+    assert (settings.train.seed, at_once) == (7, 1)
