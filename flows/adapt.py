@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.expert import Expert, settings_of
 from flows.parameters import DEFAULTS, CheckedSource, CheckedStore
 from tasks.cache_dataset.export import export_texts
 from tasks.cache_dataset.stage import cache_dataset
@@ -36,21 +37,22 @@ def adapt(
     publish: PublishSettings = DEFAULTS.publish,
     store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
+    expert: Expert = None,
 ) -> RunSummary:
     """Adapt a BERT model to the language of a documentation repository.
 
     Args:
-        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix. The keys and the
-            endpoint of S3 come from the worker's environment (AWS_*).
+        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix, with the worker's AWS_*.
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
+        expert: Every other setting.
     """
-    settings = Settings(
-        source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
+    settings = settings_of(
+        expert, source=source, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,
     )  # fmt: skip
     plan = resolve_plan(settings)
-    snapshot = clone_docs(plan[clone_docs], plan.source, source)
-    corpus = filter_markdown(plan[filter_markdown], snapshot, filter)
+    snapshot = clone_docs(plan[clone_docs], plan.source, settings.source)
+    corpus = filter_markdown(plan[filter_markdown], snapshot, settings.filter)
     return learn(plan, snapshot, corpus, settings)
 
 

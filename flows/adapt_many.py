@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.adapt import adapt, learn
+from flows.expert import Expert, beneath, settings_of
 from flows.parameters import DEFAULTS, CheckedStore
 from flows.several import AtOnce, Corpora, Sources
 from tasks.clone_docs.joining import join_snapshots
@@ -44,6 +45,7 @@ def adapt_many(
     publish: PublishSettings = DEFAULTS.publish,
     store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
+    expert: Expert = None,
 ) -> list[Outcome]:
     """Adapt a model to each of several documentation repositories, or one model to all of them.
 
@@ -52,15 +54,18 @@ def adapt_many(
         at_once: Sources that are worked on at the same time, each in a process of its own on the worker's
             machine. A joint corpus is then trained on in one.
         sources: One or more sources, each as a single run takes it.
-        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix. The keys and the
-            endpoint of S3 come from the worker's environment (AWS_*).
+        store: Where every result is kept: a folder, file:///… or s3://bucket/prefix, with the worker's AWS_*.
         work_dir: Scratch space on the worker's machine; may be deleted between runs.
+        expert: Every other setting; those of the source go for all sources that do not say otherwise.
     """
-    settings = Settings(
-        filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
+    settings = settings_of(
+        expert, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
         store=store, work_dir=work_dir,
     )  # fmt: skip
-    labelled = {f"{number}. {source_label(source)}": source for number, source in enumerate(sources, 1)}
+    labelled = {
+        f"{number}. {source_label(source)}": beneath(source, expert, of=f"source {number}")
+        for number, source in enumerate(sources, 1)
+    }
     return (adapt_jointly if corpus == "joint" else adapt_each)(labelled, settings, at_once)
 
 

@@ -13,7 +13,7 @@ from tasks.clone_docs.demo_docs import make_demo_docs
 from tasks.run.summary import RunSummary
 
 
-@flow(name="docs-mlm-demo", flow_run_name="demo", persist_result=False)
+@flow(name="docs-mlm-demo", persist_result=False)
 def demo(
     store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,

@@ -1,7 +1,7 @@
 """Everything a user chooses for one run, composed of the stages' own settings."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -9,7 +9,7 @@ from tasks.clone_docs.settings import SourceSettings
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.models.settings import ModelSettings
 from tasks.publish_model.settings import PublishSettings
-from tasks.stage.keys import StageSettings
+from tasks.stage.keys import MostUsed, StageSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.train_model.settings import TrainSettings
 
@@ -23,7 +23,7 @@ class Settings(StageSettings):
     model: ModelSettings = Field(ModelSettings(), title="Model")
     train: TrainSettings = Field(TrainSettings(), title="Train")
     publish: PublishSettings = Field(PublishSettings(), title="Publish")
-    store: str = Field(
+    store: Annotated[str, MostUsed] = Field(
         "~/.docs-mlm/store",
         min_length=1,
         title="Store",

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
     CliSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -18,6 +19,7 @@ from flows.presets import describe, preset_names, read_settings_file
 from flows.several import SeveralSettings
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
+from tasks.models.settings import TWO_MODELS
 from tasks.settings import Settings
 from tasks.stage.keys import StageSettings
 
@@ -149,7 +151,7 @@ def given(arguments: argparse.Namespace, layers: type[LayeredSettings]) -> dict[
     """What the flags and the settings file say, stage by stage.
 
     Raises:
-        UserError: a flag's value cannot be read, or the file cannot.
+        UserError: a flag's value, the file or the environment cannot be read, or they name two models.
     """
     fields = layers.model_fields
     flags = {name: value for name, value in vars(arguments).items() if name.split(".")[0] in fields}
@@ -162,7 +164,32 @@ def given(arguments: argparse.Namespace, layers: type[LayeredSettings]) -> dict[
         over = arguments.flags(parsed_args=flags)()
     except SettingsError as error:
         raise UserError(f"a flag cannot be read: {error}") from error
-    return merged(read_settings_file(arguments.settings_file) if arguments.settings_file else {}, over)
+    in_file = read_settings_file(arguments.settings_file) if arguments.settings_file else {}
+    try:
+        check_one_model(over, in_file, EnvSettingsSource(layers)())
+    except SettingsError as error:
+        raise UserError(f"the environment cannot be read: {error}") from error
+    return merged(in_file, over)
+
+
+def check_one_model(*highest_first: dict[str, Any]) -> None:
+    """See that nobody who names a model trains a new one, be it the model that is the default anyway.
+
+    A name gives way to a new BERT that a higher layer asks for, as a flag does over a preset.
+
+    Raises:
+        UserError: a model is named, and the same layer or a lower one asks for a new one.
+    """
+    name = None
+    for layer in highest_first:
+        model = layer.get("model")
+        if not isinstance(model, dict):
+            continue
+        name = name or model.get("name_or_path")
+        if "from_scratch" in model:
+            if name and model["from_scratch"] is not None:
+                raise UserError(f"model: {TWO_MODELS.format(name)}")
+            return
 
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

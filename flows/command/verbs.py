@@ -36,8 +36,9 @@ def find_mistakes(settings: Settings) -> None:
     """
     if settings.source.credentials_block is not None:
         return  # it is asked of Prefect
-    from flows.parameters import check_source_secret, check_store_keys
+    from tasks.clone_docs.git.access import check_source_secret
     from tasks.run.plan import make_plan
+    from tasks.store.credentials import check_store_keys
 
     say("Looking at source, model and store ...")
     with suppress(NetworkError):

@@ -7,31 +7,31 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_serializer, model_validator
 
 from tasks.clone_docs.git.urls import safe_name
-from tasks.stage.keys import NotInKey, StageSettings
+from tasks.stage.keys import Instead, MostUsed, NotInKey, StageSettings
 
 
 class SourceSettings(StageSettings):
     """Where the documents come from: give exactly one of url, checkout, folder and json_file."""
 
-    url: str | None = Field(
+    url: Annotated[str | None, MostUsed] = Field(
         None,
         title="Git URL",
         description="Git repository to fetch (https, ssh, git, http, file:// or a local path). "
         "Keep passwords out: use GIT_TOKEN, Git's credential helpers or credentials_block.",
     )
-    ref: str | None = Field(
+    ref: Annotated[str | None, MostUsed] = Field(
         None, title="Branch, tag or commit", description="What to fetch; the default branch if empty."
     )
-    checkout: Path | None = Field(
+    checkout: Annotated[Path | None, Instead("ref")] = Field(
         None,
         title="Local checkout",
         description="A Git checkout on this machine, read at `ref` (or HEAD) without cloning; "
         "uncommitted edits are not read.",
     )
-    folder: Path | None = Field(
+    folder: Annotated[Path | None, Instead()] = Field(
         None, title="Folder", description="A folder of Markdown files on this machine, read as they are."
     )
-    json_file: Path | None = Field(
+    json_file: Annotated[Path | None, Instead()] = Field(
         None,
         title="JSON file",
         description="A JSON list or JSON Lines of strings, or of objects with `id`, `title`, and `content` "

@@ -1,10 +1,12 @@
 """Which model is adapted: the choices."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tasks.stage.keys import StageSettings
+from tasks.stage.keys import Instead, MostUsed, StageSettings
+
+TWO_MODELS = "both name_or_path {!r} and from_scratch are given: leave one out (--model.from-scratch null)"
 
 
 class ScratchSettings(StageSettings):
@@ -46,7 +48,7 @@ class ScratchSettings(StageSettings):
 class ModelSettings(StageSettings):
     """Which model is adapted."""
 
-    name_or_path: str = Field(
+    name_or_path: Annotated[str, MostUsed] = Field(
         "google-bert/bert-base-uncased",
         min_length=1,
         title="Checkpoint",
@@ -56,7 +58,7 @@ class ModelSettings(StageSettings):
     revision: str | None = Field(
         None, title="Revision", description="Branch, tag or commit of a hub checkpoint; main if empty."
     )
-    from_scratch: ScratchSettings | None = Field(
+    from_scratch: Annotated[ScratchSettings | None, Instead()] = Field(
         None,
         title="From scratch",
         description="Sizes of a new BERT; when given, no checkpoint is loaded.",
@@ -66,10 +68,7 @@ class ModelSettings(StageSettings):
     def _one_model(self) -> Self:
         default = type(self).model_fields["name_or_path"].default
         if self.from_scratch is not None and self.name_or_path != default:
-            raise ValueError(
-                f"both name_or_path {self.name_or_path!r} and from_scratch are given: "
-                "leave one out (--model.from-scratch null)"
-            )
+            raise ValueError(TWO_MODELS.format(self.name_or_path))
         if self.from_scratch is not None and self.revision is not None:
             raise ValueError(
                 f"revision {self.revision!r} is of a hub checkpoint, but from_scratch is given, which loads "

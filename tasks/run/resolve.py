@@ -12,6 +12,7 @@ from tasks.cards import code, table, text
 from tasks.errors import DocsMlmError
 from tasks.exported import check_replaceable
 from tasks.models.checks import check_base_model
+from tasks.run.names import is_made_up, is_of_a_plan
 from tasks.run.plan import Plan, SourcePlan, make_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
@@ -56,9 +57,11 @@ def check_ready(plan: Plan, settings: Settings) -> None:
 
 
 def show_plan(plan: Plan) -> None:
-    """Name the flow run after its plan, and show the plan as an artifact and in the log."""
+    """Name a flow run that nobody named after its plan, and show the plan as an artifact and in the log."""
     with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=f"{plan.name} {deployment.name or plan.run_key[:8]}")
+        name = client.read_flow_run(flow_run.id).name
+        if is_made_up(name) or is_of_a_plan(name):
+            client.update_flow_run(flow_run.id, name=f"{plan.name} {deployment.name or plan.run_key[:8]}")
     create_markdown_artifact(
         plan_table(plan), key="plan", description="What this run reuses and what it makes"
     )

@@ -1,10 +1,10 @@
 """How texts become windows of tokens: the choices."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tasks.stage.keys import StageSettings
+from tasks.stage.keys import MostUsed, StageSettings
 
 
 class TokenizeSettings(StageSettings):
@@ -16,7 +16,7 @@ class TokenizeSettings(StageSettings):
         description="chunk: cut every document into windows, nothing dropped; "
         "truncate: keep only the first window of each.",
     )
-    max_seq_length: int = Field(
+    max_seq_length: Annotated[int, MostUsed] = Field(
         256,
         ge=8,
         le=8192,

@@ -7,22 +7,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.stage.keys import NotInKey, StageSettings
+from tasks.stage.keys import MostUsed, NotInKey, StageSettings
 
 
 class StepSettings(StageSettings):
     """What is minimised, in how many steps of which size."""
 
-    objective: Literal["mlm", "mlm+nsp", "mlm+sop"] = Field(
+    objective: Annotated[Literal["mlm", "mlm+nsp", "mlm+sop"], MostUsed] = Field(
         "mlm",
         title="Objective",
         description="mlm: predict masked tokens; mlm+nsp: also whether a text follows another or is of "
         "another document; mlm+sop: also whether two texts are in order. The last two need a BERT.",
     )
-    num_train_epochs: float = Field(
+    num_train_epochs: Annotated[float, MostUsed] = Field(
         3.0, gt=0, le=1000, title="Epochs", description="Passes over the training windows."
     )
-    max_steps: int = Field(
+    max_steps: Annotated[int, MostUsed] = Field(
         -1, ge=-1, title="Most steps", description="Stop after this many optimizer steps; -1 for no limit."
     )
     per_device_train_batch_size: int = Field(

@@ -65,14 +65,16 @@ def test_a_block_is_found_inside_a_running_loop(prefect_server: None) -> None:
     assert asyncio.run(check()) == source
 
 
-def test_a_missing_block_is_the_first_thing_that_a_run_sees(chosen, repositories, tmp_path):
+@pytest.mark.parametrize("folded", [False, True], ids=["in its stage", "under expert"])
+def test_a_missing_block_is_the_first_thing_that_a_run_sees(folded, chosen, repositories, tmp_path):
     """No task begins, the Git server is not asked, no store comes to be, and the state names the block."""
     from flows.adapt import adapt
 
-    settings = chosen(source={"credentials_block": "no-such-block"})
+    named = {"credentials_block": "no-such-block"}
+    settings = chosen(source={} if folded else named)
     repositories.forget()
     with pytest.raises(UserError, match="no Secret block 'no-such-block'"):
-        adapt(**settings.as_parameters())
+        adapt(**settings.as_parameters(), expert={"source": named} if folded else None)
     message, tasks = runs_tasks("docs-mlm")
     assert "no-such-block" in message
     assert "GIT_TOKEN" in message

@@ -172,3 +172,31 @@ def test_a_wrong_source_is_named(arguments, expected, places):
         several_of(*arguments)
     assert expected in str(error.value)
     assert "\n" not in str(error.value)
+
+
+DEFAULT_MODEL = "google-bert/bert-base-uncased"
+
+
+@pytest.mark.parametrize("verb", [settings_of, lambda *words: several_of(*words, "--sources", "https://a/b")])
+@pytest.mark.parametrize("name", ["other/bert", DEFAULT_MODEL])
+def test_who_names_a_model_trains_no_new_one(verb, name, tmp_path, monkeypatch):
+    """A name over or beside a new BERT is refused, be it the default's; the way out works."""
+    both = tmp_path / "both.yaml"
+    both.write_text(f"model:\n  name_or_path: {name}\n  from_scratch:\n    vocab_size: 300\n")
+    named = ("--model.name-or-path", name)
+    for words in (("demo", *named), (*named, "--model.from-scratch.vocab-size", "300"), (str(both),)):
+        with pytest.raises(UserError, match=rf"both name_or_path '{name}' and from_scratch"):
+            verb(*words)
+    chosen = verb("demo", *named, "--model.from-scratch", "null")
+    model = (chosen if verb is settings_of else chosen[0]).model
+    assert (model.name_or_path, model.from_scratch) == (name, None)
+    monkeypatch.setenv("DOCS_MLM_MODEL__FROM_SCRATCH", '{"vocab_size": 300}')
+    with pytest.raises(UserError, match=rf"both name_or_path '{name}' and from_scratch"):
+        verb(*named)
+
+
+def test_a_new_model_goes_over_the_default_of_a_lower_layer(monkeypatch):
+    """A preset's or the environment's default name gives way to a new BERT that is asked for above it."""
+    assert settings_of("full", "--model.from-scratch.vocab-size", "300").model.from_scratch.vocab_size == 300
+    monkeypatch.setenv("DOCS_MLM_MODEL__NAME_OR_PATH", DEFAULT_MODEL)
+    assert settings_of("demo").model.from_scratch.vocab_size == 4096
