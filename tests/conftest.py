@@ -9,6 +9,8 @@ import pytest
 from flows.command.main import QUIET
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+# A night's patience with the network is tested by name; every other test would only wait.
+os.environ.setdefault("DOCS_MLM_RETRY_WAITS", "0.1, 0.1, 0.1, 0.1, 0.1")
 # What a machine remembers of itself is kept where the tests end, not in the user's cache.
 os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="docs-mlm-cache-"))
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
