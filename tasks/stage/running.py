@@ -14,6 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed
 
+from tasks.errors import StoreError, UserError
 from tasks.records import Record
 from tasks.stage.cancelling import note_cancellation
 from tasks.stage.progress import progress_bar
@@ -70,4 +71,18 @@ def make_alone(
         if target.stored_record() is not None:
             return None
         with progress_bar(f"{bar}-progress") if bar else nullcontext():
-            return make(target, *args, **kwargs)
+            try:
+                return make(target, *args, **kwargs)
+            except UserError as error:
+                tell_what_stays(error, args)
+                raise
+
+
+def tell_what_stays(error: UserError, args: Sequence[Any]) -> None:
+    """Let a user's mistake say too which results of earlier stages, among `args`, the next try reuses."""
+    stored = [arg.stage for arg in args if isinstance(arg, Record)]
+    if stored and not isinstance(error, StoreError):
+        error.args = (
+            f"{error}; what was made before stays in the store, and is reused unless its own settings "
+            f"change: {', '.join(stored)}",
+        )
