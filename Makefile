@@ -64,6 +64,7 @@ server: $(VENV)/.installed
 	$(BIN)/prefect server start
 
 deploy: $(VENV)/.installed
+	@$(BIN)/python -m flows.command.starting
 	@$(BIN)/prefect work-pool inspect $(DOCS_MLM_POOL) >/dev/null 2>&1 || $(BIN)/prefect work-pool create $(DOCS_MLM_POOL) --type process
 	$(BIN)/python deployments/deploy.py
 	@$(BIN)/python deployments/refuse_unknown_parameters.py
@@ -73,6 +74,7 @@ automations: $(VENV)/.installed
 	@$(BIN)/python deployments/install_automations.py $(AUTOMATIONS)
 
 worker: $(VENV)/.installed
+	@$(BIN)/python -m flows.command.starting
 	$(BIN)/prefect worker start --pool $(DOCS_MLM_POOL) --type process
 
 # What was tested, exactly: everything of a fresh installation, pinned.

@@ -26,6 +26,7 @@ from tasks.run.resolve import check_ready, check_starts, show_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
 from tasks.stage.retrying import retried
+from tasks.stage.server import check_server_of_run
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 
@@ -178,6 +179,7 @@ def pin_sources(sources: dict[str, SourceSettings]) -> tuple[dict[str, Pinned], 
 def resolve_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
     """Pin the model, see what the store already has of all sources together, and show the plan."""
     check_starts(flow_run.run_count or 1)
+    check_server_of_run()
     plan = make_joint_plan(settings, pinned)
     check_ready(plan, settings)
     show_plan(plan)

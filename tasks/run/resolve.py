@@ -14,6 +14,7 @@ from tasks.run.plan import Plan, SourcePlan, make_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
 from tasks.stage.retrying import retried
+from tasks.stage.server import check_server_of_run
 from tasks.store.folders import Store
 from tasks.tokenize_corpus.stage import tokenize_corpus
 from tasks.train_model.stage import train_model
@@ -27,6 +28,7 @@ MOST_STARTS = 10
 def resolve_plan(settings: Settings) -> SourcePlan:
     """Pin source and model, see what the store already has, and show the plan before anything runs."""
     check_starts(flow_run.run_count or 1)
+    check_server_of_run()
     plan = make_plan(settings)
     check_ready(plan, settings)
     show_plan(plan)

@@ -26,6 +26,7 @@ from flows.command import faults, starting
 from flows.command.main import QUIET, main
 from flows.command.parser import VERBS
 from tests.flows.conftest import DOCUMENTS
+from tests.old_server import old_server
 
 NETWORK = [
     httpx.HTTPError("no route"),
@@ -251,6 +252,25 @@ def test_no_server_of_prefect_gets_one_line(variable, value, code, expected, arg
     assert "Traceback" not in done.stderr
     assert "password-of-mine" not in done.stderr
     assert not list((tmp_path / "work").glob("docs-mlm-error-*"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "version", "code", "expected"),
+    [
+        ("run", "3.4.14", 2, "is version 3.4.14, and docs-mlm needs 3.6.17 or newer"),
+        ("several", "2.20.4", 2, "is version 2.20.4, and docs-mlm needs 3.6.17 or newer"),
+        ("demo", "4.0.0", 2, "is version 4.0.0, and docs-mlm's own Prefect"),
+        ("demo", {"detail": "no"}, 2, "its address ends in /api"),
+    ],
+)
+def test_another_version_of_the_server_gets_one_line(verb, version, code, expected, arguments, tmp_path):
+    """Before anything runs that an old server would refuse at length, or lose."""
+    asked: list[str] = []
+    with old_server(version, asked) as url:
+        done = started([verb, *arguments[verb]], tmp_path / "work", PREFECT_API_URL=url)
+    said, line = done.stderr.splitlines()[:-1], done.stderr.splitlines()[-1]
+    assert (done.returncode, expected in line) == (code, True), done.stderr
+    assert (len(said), asked) == (2, []), "after what is loaded and asked nothing else is said, or asked"
 
 
 @pytest.mark.parametrize("verb", ["run", "plan"])
