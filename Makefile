@@ -58,6 +58,7 @@ deploy worker automations: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 server deploy worker automations: export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 server deploy worker automations: export DO_NOT_TRACK ?= 1
 deploy: export DOCS_MLM_STORE ?= ~/.docs-mlm/store
+worker: export PREFECT_CLIENT_MAX_RETRIES ?= 7
 deploy worker: export DOCS_MLM_POOL ?= docs-mlm
 
 server: $(VENV)/.installed

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 
+ASK_AGAIN = 3
+"""How often the server is asked again, within 14 seconds, before anything has begun."""
+
+
 def say(words: str) -> None:
     """Say on standard error what is being started, at once."""
     sys.stderr.write(f"{words}\n")
@@ -77,7 +81,7 @@ def start_server() -> None:
         NetworkError: the server does not answer.
     """
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     from flows.command.own_server import OwnServer
 
@@ -86,7 +90,9 @@ def start_server() -> None:
     OwnServer()  # from now on what Prefect takes for its temporary server
     client = get_client(sync_client=True)  # starts that server, if no other is set
     if url:
-        with client:
+        # Here a person waits for the first word; what a run is worth is not at stake yet.
+        few = min(ASK_AGAIN, PREFECT_CLIENT_MAX_RETRIES.value())
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: few}), client:
             check_server(client, scrubbed(url))
 
 

@@ -273,6 +273,15 @@ def test_another_version_of_the_server_gets_one_line(verb, version, code, expect
     assert (len(said), asked) == (2, []), "after what is loaded and asked nothing else is said, or asked"
 
 
+def test_a_server_that_is_away_is_named_soon(arguments, tmp_path):
+    """Before anything has begun it is asked a few times, not for the minutes that a run is worth."""
+    asked: list[str] = []
+    with old_server("3.8.8", asked, away=True) as url:
+        done = started(["run", *arguments["run"]], tmp_path / "work", PREFECT_API_URL=url)
+    assert (done.returncode, "fails (503): try again later" in done.stderr) == (3, True), done.stderr
+    assert asked == ["/api/admin/version"] * (1 + starting.ASK_AGAIN)
+
+
 @pytest.mark.parametrize("verb", ["run", "plan"])
 def test_no_hub_gets_one_line(verb, arguments, server_url, tmp_path):
     """Without the hub, the default model is nowhere, and the way out is in the line."""
