@@ -58,12 +58,14 @@ deploy worker automations: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
 server deploy worker automations: export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 server deploy worker automations: export DO_NOT_TRACK ?= 1
 deploy: export DOCS_MLM_STORE ?= ~/.docs-mlm/store
+worker: export PREFECT_CLIENT_MAX_RETRIES ?= 7
 deploy worker: export DOCS_MLM_POOL ?= docs-mlm
 
 server: $(VENV)/.installed
 	$(BIN)/prefect server start
 
 deploy: $(VENV)/.installed
+	@$(BIN)/python -m flows.command.starting
 	@$(BIN)/prefect work-pool inspect $(DOCS_MLM_POOL) >/dev/null 2>&1 || $(BIN)/prefect work-pool create $(DOCS_MLM_POOL) --type process
 	$(BIN)/python deployments/deploy.py
 	@$(BIN)/python deployments/refuse_unknown_parameters.py
@@ -73,6 +75,7 @@ automations: $(VENV)/.installed
 	@$(BIN)/python deployments/install_automations.py $(AUTOMATIONS)
 
 worker: $(VENV)/.installed
+	@$(BIN)/python -m flows.command.starting
 	$(BIN)/prefect worker start --pool $(DOCS_MLM_POOL) --type process
 
 # What was tested, exactly: everything of a fresh installation, pinned.

@@ -15,6 +15,8 @@ import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 
+from flows.command.starting import ask_server
+
 FILE = Path(__file__).with_name("prefect.yaml")
 TAG = "docs-mlm"
 
@@ -54,4 +56,4 @@ def deploy(file: Path = FILE) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(deploy())
+    raise SystemExit(ask_server() or deploy())

@@ -5,6 +5,7 @@ value it names, no message holds the user name and password of a URL: they are t
 """
 
 import re
+import socket
 import unicodedata
 from urllib.parse import unquote
 
@@ -64,6 +65,10 @@ class NetworkError(DocsMlmError):
     exit_code = 3
 
 
+class UnknownHostError(NetworkError):
+    """A host's name leads nowhere: it is misspelt, or whoever knows names does not answer."""
+
+
 class StoreError(DocsMlmError):
     """The store cannot be read or written, or holds something other than its manifests say."""
 
@@ -87,3 +92,11 @@ class MissingStoreError(StoreError, UserError):
 def first_line(error: BaseException) -> str:
     """The first line of what an error of a library says, or its kind where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def unreached(message: str, cause: BaseException) -> NetworkError:
+    """The error about a host that a library did not reach, which it told by `cause`."""
+    error: BaseException | None = cause
+    while error is not None and not isinstance(error, socket.gaierror):
+        error = error.__cause__ or error.__context__
+    return NetworkError(message) if error is None else UnknownHostError(message)

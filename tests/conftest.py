@@ -1,6 +1,8 @@
 """One Prefect server for all tests that need one, and an environment that asks nobody anything."""
 
+import atexit
 import os
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -12,8 +14,12 @@ from flows.command.main import QUIET
 ROOT = Path(__file__).parent
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+# A night's patience with the network is tested by name; every other test would only wait.
+os.environ.setdefault("DOCS_MLM_RETRY_WAITS", "0.1, 0.1, 0.1, 0.1, 0.1")
 # What a machine remembers of itself is kept where the tests end, not in the user's cache.
-os.environ.setdefault("XDG_CACHE_HOME", tempfile.mkdtemp(prefix="docs-mlm-cache-"))
+if "XDG_CACHE_HOME" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="docs-mlm-cache-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

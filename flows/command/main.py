@@ -18,6 +18,9 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    # A server is away for minutes while it restarts, or says 503 while others hold its SQLite file. The waits
+    # double from 2 seconds on: these are 4 minutes, and up to a minute more for each locked request.
+    "PREFECT_CLIENT_MAX_RETRIES": "7",
     # The warnings of these libraries belong into the run's log.
     "PREFECT_LOGGING_EXTRA_LOGGERS": "transformers,datasets",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",

@@ -5,20 +5,23 @@ checkpoint could not say how it ended, and would try for minutes. So the server 
 SIGTERM; it ends when the pipe is closed that it reads from, be it by the run or by the run's own end.
 """
 
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
 import uvicorn
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_HOME, get_current_settings
 
 from tasks.machine import starting_deaf
 
 STOP_SECONDS = 5
 """How long the server may take to write down what it was told last."""
+LOCK = "docs-mlm-server-starts.lock"
 STARTUP_FAILURE = 3
 """The exit code by which Prefect knows that a port was taken meanwhile, and tries another."""
 
@@ -49,9 +52,23 @@ class OwnServer(SubprocessASGIServer):
         super().stop()
 
 
+class AloneAtFirst(uvicorn.Server):
+    """A server that brings the database up to date while no other one does.
+
+    All temporary servers of a user share one SQLite file. Two that make its tables at once fail each other.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, one server of this home after the other; the lock goes with the process at the latest."""
+        PREFECT_HOME.value().mkdir(parents=True, exist_ok=True)
+        with (PREFECT_HOME.value() / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            await super().startup(sockets)
+
+
 def serve(port: int) -> int:
     """Be the server until standard input is closed; its exit code."""
-    server = uvicorn.Server(
+    server = AloneAtFirst(
         uvicorn.Config(
             "prefect.server.api.server:create_app",
             factory=True,

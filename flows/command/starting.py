@@ -11,10 +11,14 @@ from pydantic import ValidationError
 
 from flows.command.bars import bars
 from flows.presets import describe
-from tasks.errors import NetworkError, UserError, first_line, scrubbed
+from tasks.errors import DocsMlmError, NetworkError, UserError, first_line, scrubbed
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+
+ASK_AGAIN = 3
+"""How often the server is asked again, within 14 seconds, before anything has begun."""
 
 
 def say(words: str) -> None:
@@ -73,11 +77,11 @@ def start_server() -> None:
     Without its server the run would try for minutes to tell it that it stopped.
 
     Raises:
-        UserError: what is set is no server of Prefect.
+        UserError: what is set is no server of Prefect, or too old.
         NetworkError: the server does not answer.
     """
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
     from flows.command.own_server import OwnServer
 
@@ -86,25 +90,44 @@ def start_server() -> None:
     OwnServer()  # from now on what Prefect takes for its temporary server
     client = get_client(sync_client=True)  # starts that server, if no other is set
     if url:
-        with client:
+        # Here a person waits for the first word; what a run is worth is not at stake yet.
+        few = min(ASK_AGAIN, PREFECT_CLIENT_MAX_RETRIES.value())
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: few}), client:
             check_server(client, scrubbed(url))
+
+
+def ask_server() -> int:
+    """Say in one line what is wrong with the server at PREFECT_API_URL; the exit code, 0 if nothing is."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
+    try:
+        if not (url := PREFECT_API_URL.value()):
+            raise UserError("PREFECT_API_URL is not set: say where the Prefect server is")
+        with get_client(sync_client=True) as client:
+            check_server(client, scrubbed(url))
+    except DocsMlmError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    return 0
 
 
 def check_server(client: "SyncPrefectClient", url: str) -> None:
     """Ask the server for its version, which the first thing that a run does asks too, in other words.
 
     Raises:
-        UserError: it is no server of Prefect, or one that wants a password.
+        UserError: it is no server of Prefect, too old, or one that wants a password.
         NetworkError: it does not answer.
     """
     from httpx import HTTPError, HTTPStatusError, InvalidURL, UnsupportedProtocol
-    from prefect.client.base import ServerType
 
-    if client.server_type == ServerType.CLOUD:
-        return  # it answers to a key, and tells no version
+    from tasks.stage.server import check_version, tells_version
+
+    if not tells_version(client):
+        return
     wrong = f"PREFECT_API_URL is {url}, where no server of Prefect answers"
     try:
-        client.api_version()
+        check_version(client.api_version(), url)
     except HTTPStatusError as error:
         status = error.response.status_code
         if status in (401, 403):
@@ -124,3 +147,7 @@ def check_server(client: "SyncPrefectClient", url: str) -> None:
         ) from error
     except ValueError as error:  # a page instead of JSON
         raise UserError(f"{wrong}: its address ends in /api") from error
+
+
+if __name__ == "__main__":
+    raise SystemExit(ask_server())

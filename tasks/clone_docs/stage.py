@@ -23,7 +23,7 @@ def recipe(source: PinnedSource, settings: SourceSettings) -> dict[str, Any]:
     return {"source": source.identity, "commit_sha": source.commit_sha, **heeded}
 
 
-@stage(DocsSnapshot, version=1, recipe=recipe, retries=4, bar="clone")
+@stage(DocsSnapshot, version=1, recipe=recipe, bar="clone")
 def clone_docs(target: Target, source: PinnedSource, settings: SourceSettings) -> DocsSnapshot:
     """Fetch the documents of one commit, and only those, into the store."""
     start = time.monotonic()

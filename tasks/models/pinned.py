@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tasks.errors import NetworkError, UserError, first_line
+from tasks.errors import UserError, first_line, unreached
 from tasks.models.limits import usable_positions
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.models.vocabulary import check_tokens, known_tokens
@@ -138,7 +138,7 @@ def local_files(base: PinnedModel, work_dir: Path, *, weights: bool) -> Path:
     try:
         return Path(snapshot_download(base.location, revision=base.revision, allow_patterns=patterns))
     except NETWORK_FAULTS as error:
-        raise NetworkError(f"the hub does not deliver {base.location}: {first_line(error)}") from error
+        raise unreached(f"the hub does not deliver {base.location}: {first_line(error)}", error) from error
 
 
 def is_of_tokenizer(name: str) -> bool:
@@ -202,9 +202,10 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
     except NETWORK_FAULTS as error:
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if not isinstance(cached, str):
-            raise NetworkError(
+            raise unreached(
                 f"the hub does not answer and its cache does not hold {name!r} ({first_line(error)}): "
-                "check the network, or give a local folder with --model.name-or-path"
+                "check the network, or give a local folder with --model.name-or-path",
+                error,
             ) from error
         sha = Path(cached).parent.name
     try:
@@ -213,7 +214,7 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
     except EntryNotFoundError as error:
         raise UserError(f"{name} has no config.json: it is no transformers model") from error
     except NETWORK_FAULTS as error:
-        raise NetworkError(f"the hub does not deliver {name}: {first_line(error)}") from error
+        raise unreached(f"the hub does not deliver {name}: {first_line(error)}", error) from error
     # What an earlier run has fetched lies beside it; else the run sees to it once it has fetched the rest.
     check_tokens(known_tokens(path.parent), config, name)
     return PinnedModel(

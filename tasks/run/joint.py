@@ -6,18 +6,16 @@ names: the same sources are the same model however they are listed, and fewer of
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-from prefect import task
 from prefect.runtime import flow_run
-from prefect.tasks import exponential_backoff
 
 from tasks.clone_docs.joining import join_snapshots, joint_commit, joint_name
 from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.settings import SourceSettings
-from tasks.errors import DocsMlmError
+from tasks.errors import DocsMlmError, NetworkError, UnknownHostError, UserError
 from tasks.filter_markdown.joining import join_corpora
 from tasks.models.checks import check_window
 from tasks.models.lines import Line
@@ -28,7 +26,8 @@ from tasks.run.plan import Plan, Recipes, corpus_recipes, model_name, model_reci
 from tasks.run.resolve import check_ready, check_starts, show_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
-from tasks.stage.running import is_network_fault
+from tasks.stage.retrying import retried
+from tasks.stage.server import check_server_of_run
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 
@@ -143,42 +142,44 @@ def joint_recipes(settings: Settings, parts: dict[str, Part]) -> Recipes:
     }
 
 
-@task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_network_fault,
-)
-def pin_source(settings: SourceSettings) -> PinnedSource:
-    """Pin one source to a commit, with at most one question to its server."""
-    return resolve_source(settings)
-
-
 def pin_sources(sources: dict[str, SourceSettings]) -> tuple[dict[str, Pinned], list[Outcome]]:
-    """Each source's commit by label, and how it ended for those that cannot be had."""
+    """Each source's commit by label, and how it ended for those that cannot be had.
+
+    They are waited for together: where the network is down, ten sources take no longer than one.
+    """
     pinned: dict[str, Pinned] = {}
-    failed: list[Outcome] = []
-    for label, settings in sources.items():
-        state: Any = pin_source(settings, return_state=True)
-        found = state.result(raise_on_failure=False)
-        if isinstance(found, PinnedSource):
-            pinned[label] = Pinned(settings=settings, source=found)
-        elif isinstance(found, DocsMlmError):
-            failed.append(Outcome(name=label, run="–", state="Failed", message=str(found)))
-        else:
-            raise found
-    return pinned, failed
+    failed: dict[str, DocsMlmError] = {}
+
+    @retried
+    def pin_sources() -> None:
+        """Pin each source to a commit, with at most one question to its server."""
+        for label, settings in sources.items():
+            if label in pinned or isinstance(failed.get(label), UserError):
+                continue
+            try:
+                pinned[label] = Pinned(settings=settings, source=resolve_source(settings))
+                failed.pop(label, None)
+            except DocsMlmError as error:
+                failed[label] = error
+        away = [error for error in failed.values() if isinstance(error, NetworkError)]
+        if away:
+            raise min(away, key=lambda error: isinstance(error, UnknownHostError))
+
+    with suppress(NetworkError):  # every source's own is in `failed`
+        pin_sources()
+    outcomes = [
+        Outcome(name=label, run="–", state="Failed", message=str(failed[label]))
+        for label in sources
+        if label in failed
+    ]
+    return {label: pinned[label] for label in sources if label in pinned}, outcomes
 
 
-@task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_network_fault,
-)
+@retried
 def resolve_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
     """Pin the model, see what the store already has of all sources together, and show the plan."""
     check_starts(flow_run.run_count or 1)
+    check_server_of_run()
     plan = make_joint_plan(settings, pinned)
     check_ready(plan, settings)
     show_plan(plan)

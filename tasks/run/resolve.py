@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import deployment, flow_run
-from prefect.tasks import exponential_backoff
 
 from tasks.cards import code, table, text
 from tasks.errors import DocsMlmError
@@ -16,7 +14,8 @@ from tasks.run.names import is_made_up, is_of_a_plan
 from tasks.run.plan import Plan, SourcePlan, make_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
-from tasks.stage.running import is_network_fault
+from tasks.stage.retrying import retried
+from tasks.stage.server import check_server_of_run
 from tasks.store.folders import Store
 from tasks.tokenize_corpus.stage import tokenize_corpus
 from tasks.train_model.stage import train_model
@@ -26,15 +25,11 @@ MOST_STARTS = 10
 """How often one run may be started before it gives up: see `deployments/automations.yaml`."""
 
 
-@task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=is_network_fault,
-)
+@retried
 def resolve_plan(settings: Settings) -> SourcePlan:
     """Pin source and model, see what the store already has, and show the plan before anything runs."""
     check_starts(flow_run.run_count or 1)
+    check_server_of_run()
     plan = make_plan(settings)
     check_ready(plan, settings)
     show_plan(plan)

@@ -26,6 +26,11 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     return not isinstance(error, DocsMlmError)
 
 
+def _without_retries(record: logging.LogRecord) -> bool:
+    """Drop Prefect's word on a further try: `retrying.py` says it in plain ones."""
+    return not str(record.msg).startswith("Task run failed with %s: %r - Retry")
+
+
 def _without_secrets(record: logging.LogRecord) -> bool:
     """Let a line into the log without the passwords of URLs in it."""
     line = record.getMessage()
@@ -36,5 +41,6 @@ def _without_secrets(record: logging.LogRecord) -> bool:
 
 for _name in ("prefect.task_runs", "prefect.flow_runs"):
     logging.getLogger(_name).addFilter(_without_traceback)
+    logging.getLogger(_name).addFilter(_without_retries)
 for _name in ("prefect.task_runs", "prefect.flow_runs", "docs_mlm"):
     logging.getLogger(_name).addFilter(_without_secrets)

@@ -10,16 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import TerminationSignal
 from prefect.states import Completed
-from prefect.tasks import exponential_backoff
 
-from tasks.errors import NetworkError, StoreError
+from tasks.errors import StoreError, UserError
 from tasks.records import Record
 from tasks.stage.cancelling import note_cancellation
 from tasks.stage.progress import progress_bar
+from tasks.stage.retrying import as_task
 from tasks.stage.target import Target
 
 R = TypeVar("R", bound=Record)
@@ -32,7 +31,6 @@ def run(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     *,
-    retries: int = 0,
     bar: str | None = None,
     card: Callable[[Target, R], str] | None = None,
 ) -> R:
@@ -42,14 +40,6 @@ def run(
     runs at once the second waits, and then finds the first one's result.
     """
 
-    @task(
-        name=make.__name__,
-        description=make.__doc__,
-        retries=retries,
-        retry_delay_seconds=exponential_backoff(2),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=is_network_fault,
-    )
     def work(target: Target, /, *args: Any, **kwargs: Any) -> Any:
         found = target.record if target.action == "reuse" else None
         made = None if found is not None else make_alone(make, target, args, kwargs, bar)
@@ -61,7 +51,8 @@ def run(
     started = time.monotonic()
     try:
         # Called directly, never submitted: a signal then arrives in the stage itself.
-        state: Any = work(target, *args, return_state=True, **kwargs)
+        task = as_task(work, name=make.__name__, description=make.__doc__)
+        state: Any = task(target, *args, return_state=True, **kwargs)
         result: R = state.result()
     except TerminationSignal:
         note_cancellation()
@@ -80,13 +71,18 @@ def make_alone(
         if target.stored_record() is not None:
             return None
         with progress_bar(f"{bar}-progress") if bar else nullcontext():
-            return make(target, *args, **kwargs)
+            try:
+                return make(target, *args, **kwargs)
+            except UserError as error:
+                tell_what_stays(error, args)
+                raise
 
 
-def is_network_fault(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether a failed task run is worth another try; a plain function, as Prefect needs it.
-
-    Not where the store was away: each request to it has been tried again for minutes.
-    """
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, NetworkError) and not isinstance(error, StoreError)
+def tell_what_stays(error: UserError, args: Sequence[Any]) -> None:
+    """Let a user's mistake say too which results of earlier stages, among `args`, the next try reuses."""
+    stored = [arg.stage for arg in args if isinstance(arg, Record)]
+    if stored and not isinstance(error, StoreError):
+        error.args = (
+            f"{error}; what was made before stays in the store, and is reused unless its own settings "
+            f"change: {', '.join(stored)}",
+        )

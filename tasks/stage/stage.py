@@ -34,8 +34,6 @@ class Stage(Generic[P, R]):
     """What goes into the key besides the parents: of the settings, the source, the model."""
     parents: tuple[type[Record], ...] = ()
     """The records that it is made of; one that a plan does not have is left out of the key."""
-    retries: int = 0
-    """How often a network fault is tried again, 2, 4, 8, … seconds apart; nothing else is."""
     bar: str | None = None
     """What it tells of its progress moves the artifact `<bar>-progress`."""
     card: Callable[[Target, R], str] | None = None
@@ -53,9 +51,7 @@ class Stage(Generic[P, R]):
         """Reuse the target's result, or make and commit it, as a Prefect task (`running.py`)."""
         from tasks.stage.running import run
 
-        return run(
-            self.make, self.record, target, args, kwargs, retries=self.retries, bar=self.bar, card=self.card
-        )
+        return run(self.make, self.record, target, args, kwargs, bar=self.bar, card=self.card)
 
 
 def stage(

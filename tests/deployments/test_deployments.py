@@ -147,6 +147,7 @@ def test_a_cancelled_run_saves_and_the_next_goes_on(name, worker, long, tmp_path
     training = id_
     if name == "several":
         (child,) = until(lambda: worker.runs(parent_flow_run_id={"any_": [id_]}))
+        assert "docs-mlm" not in child["tags"], "what tells of failed runs would tell of it beside its parent"
         training = child["id"]
     worker.wait_for_log(training, "Step ")
     process = worker.process_of(id_)

@@ -1,6 +1,9 @@
 """`prefect.yaml` and `automations.yaml`, read as they are."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
 
 from flows.presets import read_settings_file
+from tests.old_server import old_server
 from tests.prefect_server import ROOT
 
 DEPLOYMENTS = {
@@ -80,3 +84,20 @@ def test_make_has_one_command_each():
     makefile = Path(ROOT / "Makefile").read_text()
     assert "python deployments/deploy.py" in makefile
     assert "worker start --pool $(DOCS_MLM_POOL)" in makefile
+
+
+@pytest.mark.parametrize("target", ["deploy", "automations", "worker"])
+def test_an_old_server_is_named_before_anything_is_sent_to_it(target, tmp_path):
+    """`make` ends with one line of ours, where Prefect's own would be 10 kB."""
+    asked: list[str] = []
+    with old_server("3.4.14", asked) as url:
+        environment = os.environ | {"PREFECT_API_URL": url, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+        command = ["make", "--no-print-directory", "-C", str(ROOT), "-o", ".venv/.installed", target]
+        done = subprocess.run(
+            [*command, f"BIN={Path(sys.executable).parent}"],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, asked) == (2, "", []), done.stderr
+    error, make = done.stderr.splitlines()
+    assert error.startswith(f"error: the Prefect server at {url} is version 3.4.14, and docs-mlm needs ")
+    assert make.endswith("Error 2")

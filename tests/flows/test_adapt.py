@@ -305,3 +305,19 @@ def test_keys_hold_no_path_of_the_machine(first):
         text = path.read_text()
         assert str(settings.work_dir) not in text, path
         assert hashlib.sha256(str(Path.home()).encode()).hexdigest() not in text
+
+
+def test_a_later_stages_error_says_what_stays(chosen, repositories):
+    """Where all is filtered out the documents stay, the error says so, and the next try fetches nothing."""
+    settings = chosen(filter={"min_chars": 100_000})
+    with pytest.raises(UserError, match="none of 32 documents is left") as raised:
+        adapt(**settings.as_parameters())
+    assert str(raised.value).endswith(
+        "what was made before stays in the store, and is reused unless its own settings change: documents"
+    )
+    store = Store(settings.store)
+    assert [stage for stage in STAGES if store.folders(store.uri(stage))] == ["documents"]
+    repositories.forget()
+    summary = adapt(**chosen(filter={"min_chars": 300}).as_parameters())
+    assert summary.stages["documents"]["reused"]
+    assert repositories.sent < 2_000, "it was asked for the commit, and for no document"

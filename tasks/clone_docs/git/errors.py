@@ -5,7 +5,7 @@ Git has one exit code (128) for all of them, so its messages are all there is; i
 
 import re
 
-from tasks.errors import DocsMlmError, NetworkError, UserError
+from tasks.errors import DocsMlmError, NetworkError, UnknownHostError, UserError
 from tasks.machine import says_disk_full
 
 
@@ -65,8 +65,14 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
         "{place} holds malformed objects, and Git refuses them",
     ),
     (
-        r"returned error: (429|5\d\d)|could not resolve|couldn't resolve|name resolution|unable to look up"
-        r"|failed to connect|couldn't connect|unable to connect|connection (refused|reset|closed|timed out)"
+        r"could not resolve|couldn't resolve|name resolution|unable to look up",
+        UnknownHostError,
+        "{place} cannot be reached, for nobody knows its host: check the network and the URL's host, "
+        "then run again",
+    ),
+    (
+        r"returned error: (429|5\d\d)|connection (refused|reset|closed|timed out)"
+        r"|failed to connect|couldn't connect|unable to connect"
         r"|network is unreachable|no route to host|timed out|timeout|operation too slow|early eof"
         r"|empty reply|recv failure|send failure|transfer closed|unexpected disconnect|bad line length"
         r"|gnutls|ssl_error|http/2 stream|invalid index-pack output|expected flush|expected response end"

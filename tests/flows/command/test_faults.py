@@ -26,6 +26,7 @@ from flows.command import faults, starting
 from flows.command.main import QUIET, main
 from flows.command.parser import VERBS
 from tests.flows.conftest import DOCUMENTS
+from tests.old_server import old_server
 
 NETWORK = [
     httpx.HTTPError("no route"),
@@ -251,6 +252,34 @@ def test_no_server_of_prefect_gets_one_line(variable, value, code, expected, arg
     assert "Traceback" not in done.stderr
     assert "password-of-mine" not in done.stderr
     assert not list((tmp_path / "work").glob("docs-mlm-error-*"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "version", "code", "expected"),
+    [
+        ("run", "3.4.14", 2, "is version 3.4.14, and docs-mlm needs 3.6.17 or newer"),
+        ("several", "2.20.4", 2, "is version 2.20.4, and docs-mlm needs 3.6.17 or newer"),
+        ("demo", "4.0.0", 2, "is version 4.0.0, and docs-mlm's own Prefect"),
+        ("demo", {"detail": "no"}, 2, "its address ends in /api"),
+    ],
+)
+def test_another_version_of_the_server_gets_one_line(verb, version, code, expected, arguments, tmp_path):
+    """Before anything runs that an old server would refuse at length, or lose."""
+    asked: list[str] = []
+    with old_server(version, asked) as url:
+        done = started([verb, *arguments[verb]], tmp_path / "work", PREFECT_API_URL=url)
+    said, line = done.stderr.splitlines()[:-1], done.stderr.splitlines()[-1]
+    assert (done.returncode, expected in line) == (code, True), done.stderr
+    assert (len(said), asked) == (2, []), "after what is loaded and asked nothing else is said, or asked"
+
+
+def test_a_server_that_is_away_is_named_soon(arguments, tmp_path):
+    """Before anything has begun it is asked a few times, not for the minutes that a run is worth."""
+    asked: list[str] = []
+    with old_server("3.8.8", asked, away=True) as url:
+        done = started(["run", *arguments["run"]], tmp_path / "work", PREFECT_API_URL=url)
+    assert (done.returncode, "fails (503): try again later" in done.stderr) == (3, True), done.stderr
+    assert asked == ["/api/admin/version"] * (1 + starting.ASK_AGAIN)
 
 
 @pytest.mark.parametrize("verb", ["run", "plan"])

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import sqlite3
 import time
 from contextlib import closing, suppress
@@ -76,6 +77,25 @@ def test_a_stopped_run_saves_and_says_how_to_go_on(number, code, workers, argume
     again = start_run(arguments, tmp_path / "elsewhere", PREFECT_API_URL=server_url)
     again.wait_for(f"Resuming from step {saved} of")
     again.kill()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_wait_for_the_network_is_stopped_at_once(number, code, server_url, tmp_path):
+    """While a run waits minutes for a host that is away, a signal ends it within seconds."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/docs.git"
+        attempt = start_run(
+            ["demo", "--source.url", url, "--store", str(tmp_path / "store")],
+            tmp_path / "machine", PREFECT_API_URL=server_url, DOCS_MLM_RETRY_WAITS="500",
+        )  # fmt: skip
+        attempt.wait_for("s, 1 of 1: ")
+        time.sleep(1)
+        began = time.monotonic()
+        attempt.interrupt(number)
+        assert attempt.wait() == code, attempt.text()
+        assert time.monotonic() - began < 20
+        assert "Traceback" not in attempt.text()
 
 
 def test_a_second_ctrl_c_stops_at_once(arguments, server_url, s3, tmp_path):

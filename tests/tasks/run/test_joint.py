@@ -1,13 +1,21 @@
 """The plan of several sources: keys that depend on the set of them, and only on that."""
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
+from prefect import flow
 
 from tasks.clone_docs.kinds import resolve_source
+from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.settings import SourceSettings
+from tasks.errors import NetworkError, UserError
+from tasks.run import joint
 from tasks.run.joint import Pinned, make_joint_plan
 from tasks.run.plan import make_plan
 from tasks.run.resolve import plan_table
 from tasks.settings import Settings
+from tasks.stage.retrying import VARIABLE
 from tests.tiny import SIZES
 
 
@@ -65,6 +73,34 @@ def test_a_sources_own_steps_are_those_of_a_run_on_it_alone(settings, pinned):
         alone.targets["corpus"].key,
     )
     assert plan.targets["documents"].key != part.documents.key
+
+
+def test_sources_that_are_away_are_waited_for_together(prefect_server, tmp_path, monkeypatch):
+    """With one wait for all, each is asked once more; one that answers then is in, a mistake is not asked."""
+    asked: list[str] = []
+
+    def ask(settings: SourceSettings) -> PinnedSource:
+        asked.append(str(settings.folder))
+        if settings.folder == Path("mistaken"):
+            raise UserError("check the path")
+        if settings.folder == Path("here") or asked.count(str(settings.folder)) > 3:
+            return resolve_source(SourceSettings(folder=tmp_path))
+        raise NetworkError(f"{settings.folder} does not answer")
+
+    monkeypatch.setattr(joint, "resolve_source", ask)
+    monkeypatch.setenv(VARIABLE, "0.01, 0.01, 0.01")
+    (tmp_path / "a.md").write_text("text")
+    sources = {name: SourceSettings(folder=Path(name)) for name in ("late", "mistaken", "here", "later")}
+    pinned, ended = flow(name="test")(joint.pin_sources)(sources)
+    assert list(pinned) == ["late", "here", "later"]
+    assert [(one.name, one.message) for one in ended] == [("mistaken", "check the path")]
+    assert Counter(asked) == {"late": 4, "later": 4, "here": 1, "mistaken": 1}
+    asked.clear()
+    monkeypatch.setenv(VARIABLE, "0.01")
+    pinned, ended = flow(name="test")(joint.pin_sources)(sources)
+    assert list(pinned) == ["here"]
+    assert [one.name for one in ended] == ["late", "mistaken", "later"]
+    assert ended[0].message == "late does not answer"
 
 
 def test_sources_that_share_a_name_are_told_apart(settings, pinned):

@@ -21,7 +21,7 @@ from tests.soak import environment_of
 CALLS: list[str] = []
 
 
-@stage(PublishedModel, version=1, retries=2)
+@stage(PublishedModel, version=1)
 def unsteady(target: Target, failures: int) -> PublishedModel:
     """Build a result after some network faults."""
     CALLS.append("built")
@@ -32,14 +32,14 @@ def unsteady(target: Target, failures: int) -> PublishedModel:
         return target.commit(folder, PublishedModel, {"version": "1"})
 
 
-@stage(PublishedModel, version=1, retries=2)
+@stage(PublishedModel, version=1)
 def mistaken(target: Target) -> PublishedModel:
     """Fail for good."""
     CALLS.append("called")
     raise UserError("max_seq_length is 9: choose 8 or less")
 
 
-@stage(PublishedModel, version=1, retries=2)
+@stage(PublishedModel, version=1)
 def without_store(target: Target) -> PublishedModel:
     """Find no store."""
     CALLS.append("called")

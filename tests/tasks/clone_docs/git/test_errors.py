@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.clone_docs.git.errors import BrokenCloneError, MalformedObjectsError, RefusedObjectError, error_of
-from tasks.errors import DocsMlmError, NetworkError, UserError
+from tasks.errors import DocsMlmError, NetworkError, UnknownHostError, UserError
 
 SSH = "fatal: Could not read from remote repository.\n\nPlease make sure you have the correct access rights"
 
@@ -27,8 +27,8 @@ SSH = "fatal: Could not read from remote repository.\n\nPlease make sure you hav
         ("fatal: remote error: upload-pack: not our ref abc", RefusedObjectError),
         ("error: Server does not allow request for unadvertised object abc", RefusedObjectError),
         ("error: object abc: hasDotgit\nfatal: fsck error in packed object", MalformedObjectsError),
-        ("fatal: unable to access 'https://x/': Could not resolve host: x", NetworkError),
-        (f"ssh: Could not resolve hostname x: Name or service not known\n{SSH}", NetworkError),
+        ("fatal: unable to access 'https://x/': Could not resolve host: x", UnknownHostError),
+        (f"ssh: Could not resolve hostname x: Name or service not known\n{SSH}", UnknownHostError),
         (f"ssh: connect to host x port 22: Connection refused\n{SSH}", NetworkError),
         ("fatal: unable to access 'https://x/': Failed to connect to x port 443", NetworkError),
         ("fatal: unable to access 'https://x/': The requested URL returned error: 502", NetworkError),
