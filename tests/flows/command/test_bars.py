@@ -73,8 +73,12 @@ def test_a_person_sees_bars_and_a_file_gets_lines(line, server_url, tmp_path):
     assert "━" not in done.stderr
     logged = [line for line in done.stderr.splitlines() if " | " in line]
     assert logged
-    began = done.stderr.splitlines()[:3]
-    assert began == ["Loading Prefect ...", f"Asking Prefect at {server_url} ...", "Loading the stages ..."]
+    assert done.stderr.splitlines()[:4] == [
+        "Looking at source, model and store ...",
+        "Loading Prefect ...",
+        f"Asking Prefect at {server_url} ...",
+        "Loading the stages ...",
+    ]
     # Each line of the log stands alone: no bar was written into it.
     for text in plain.replace("\r", "\n").splitlines():
         assert not (" | " in text and "━" in text), text
