@@ -62,6 +62,10 @@ class Corpus(Record):
     FILE: ClassVar[str] = "corpus.parquet"
     DROPPED: ClassVar[str] = "dropped.parquet"
     """Path, blob and reason of every document that was dropped."""
+    LOOK: ClassVar[str] = "look.json"
+    """Some documents as they were and as they are, and what else a person wants to see of a corpus."""
+    UNTOLD: ClassVar[str] = "und"
+    """The code (ISO 639-2) of a text whose language is not told: it is too short, or is no prose."""
 
     found: int
     kept: int
@@ -70,6 +74,24 @@ class Corpus(Record):
     """Characters of the kept texts, after cleaning."""
     eval_documents: int
     """Kept documents that are held out from training."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """Kept documents by language: a two-letter code (ISO 639-1), or `und`."""
+    near_groups: int = 0
+    """Groups of texts that are near copies of one another; of equal ones those that are kept count."""
+    near_documents: int = 0
+    """Documents in these groups, of those that pass their own checks."""
+    largest_group: int = 0
+    """Kept documents in the largest group that stays on one side of the split."""
+    boilerplate_lines: int = 0
+    """Distinct lines that were taken out because they stood in many documents."""
+    boilerplate_characters: int = 0
+
+    def main_languages(self, share: float = 0.05) -> list[str]:
+        """The codes of the languages of at least `share` of the kept documents, the most frequent first."""
+        told = {code: count for code, count in self.languages.items() if code != self.UNTOLD}
+        least = share * sum(told.values())
+        frequent = [code for code, count in told.items() if count >= least]
+        return sorted(frequent, key=lambda code: (-told[code], code))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
