@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+BESIDE = {"beside": True}
+"""Marks a figure that tells of what is not in the result: an earlier result lacks it, and is as good."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -50,6 +53,10 @@ class DocsSnapshot(Record):
     bytes_read: int
     licenses: list[str]
     """SPDX identifiers (or `other`) of the licence files found at the top of the repository."""
+    unread: dict[str, int] = field(default_factory=dict, metadata=BESIDE)
+    """Files that look like documents and match no pattern, by the end of their names."""
+    submodules: int = field(default=0, metadata=BESIDE)
+    """Other repositories within this one, of which nothing is read."""
     parts: list[dict[str, Any]] = field(default_factory=list)
     """Of a joint snapshot, those that it is made of: `name`, `source`, `commit_sha`, `licenses`, `key`."""
 

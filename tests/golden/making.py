@@ -7,7 +7,7 @@ pairs, the order of an epoch) and the loss on its own, which differs in the last
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -193,8 +193,9 @@ class Line:
 
 
 def counts(made: Record) -> dict[str, Any]:
-    """A record without its place and key, nor the digest of a folder that holds links."""
-    return {name: value for name, value in made.as_json().items() if name not in ("uri", "key")}
+    """A record without its place and key, and without what is told beside the result."""
+    left_out = {"uri", "key"} | {field.name for field in fields(made) if field.metadata.get("beside")}
+    return {name: value for name, value in made.as_json().items() if name not in left_out}
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
