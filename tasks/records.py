@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+BESIDE = {"beside": True}
+"""Marks a figure that tells of what is not in the result: an earlier result lacks it, and is as good."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -50,6 +53,10 @@ class DocsSnapshot(Record):
     bytes_read: int
     licenses: list[str]
     """SPDX identifiers (or `other`) of the licence files found at the top of the repository."""
+    unread: dict[str, int] = field(default_factory=dict, metadata=BESIDE)
+    """Files that look like documents and match no pattern, by the end of their names."""
+    submodules: int = field(default=0, metadata=BESIDE)
+    """Other repositories within this one, of which nothing is read."""
     parts: list[dict[str, Any]] = field(default_factory=list)
     """Of a joint snapshot, those that it is made of: `name`, `source`, `commit_sha`, `licenses`, `key`."""
 
@@ -62,6 +69,10 @@ class Corpus(Record):
     FILE: ClassVar[str] = "corpus.parquet"
     DROPPED: ClassVar[str] = "dropped.parquet"
     """Path, blob and reason of every document that was dropped."""
+    LOOK: ClassVar[str] = "look.json"
+    """Some documents as they were and as they are, and what else a person wants to see of a corpus."""
+    UNTOLD: ClassVar[str] = "und"
+    """The code (ISO 639-2) of a text whose language is not told: it is too short, or is no prose."""
 
     found: int
     kept: int
@@ -70,6 +81,24 @@ class Corpus(Record):
     """Characters of the kept texts, after cleaning."""
     eval_documents: int
     """Kept documents that are held out from training."""
+    languages: dict[str, int] = field(default_factory=dict)
+    """Kept documents by language: a two-letter code (ISO 639-1), or `und`."""
+    near_groups: int = 0
+    """Groups of texts that are near copies of one another; of equal ones those that are kept count."""
+    near_documents: int = 0
+    """Documents in these groups, of those that pass their own checks."""
+    largest_group: int = 0
+    """Kept documents in the largest group that stays on one side of the split."""
+    boilerplate_lines: int = 0
+    """Distinct lines that were taken out because they stood in many documents."""
+    boilerplate_characters: int = 0
+
+    def main_languages(self, share: float = 0.05) -> list[str]:
+        """The codes of the languages of at least `share` of the kept documents, the most frequent first."""
+        told = {code: count for code, count in self.languages.items() if code != self.UNTOLD}
+        least = share * sum(told.values())
+        frequent = [code for code, count in told.items() if count >= least]
+        return sorted(frequent, key=lambda code: (-told[code], code))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +135,10 @@ class TokenizedDataset(Record):
     train_tokens: int
     """Tokens that one epoch of training sees."""
     eval_tokens: int
+    pieces_per_word: float = field(default=0.0, metadata=BESIDE)
+    """Mean pieces that the vocabulary makes of a word of prose; 0 where that was not counted."""
+    unknown_share: float = field(default=0.0, metadata=BESIDE)
+    """Share of them that stand for what the vocabulary lacks, in [0, 1]."""
 
     @property
     def coverage(self) -> float:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,6 +49,10 @@ class Counts:
     found: int
     read: int
     bytes_read: int
+    unread: dict[str, int] = field(default_factory=dict)
+    """Files that look like documents and match no pattern, by the end of their names."""
+    submodules: int = 0
+    """Other repositories within this one, of which nothing is read."""
 
 
 def write_documents(path: Path, documents: Iterable[Document], *, cleaned: bool = False) -> Counts:

@@ -1,13 +1,13 @@
 """Sources without Git: a folder of files, and a JSON file of texts. A digest takes the commit's place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from tasks.clone_docs.documents import write_documents
 from tasks.clone_docs.json_texts import WANTED, read_texts
 from tasks.clone_docs.local_files import folder_documents, json_documents
-from tasks.clone_docs.patterns import file_sha256, folder_digest
+from tasks.clone_docs.patterns import PathPatterns, file_sha256, folder_digest, unread_files
 from tasks.clone_docs.pinned import Kind, PinnedSource
 from tasks.clone_docs.reading import Result, Source, write_told
 from tasks.errors import UserError
@@ -70,10 +70,12 @@ class FolderSource(FileSource):
             UserError: none matches, or the folder has changed since the run began.
         """
         counts = write_told(target, folder_documents(self.place, self.settings), None)
+        patterns = PathPatterns(self.settings)
+        unread = unread_files(self.place, patterns, recursive=self.settings.recursive)
         if counts.found == 0:
-            raise self.nothing_found(sum(1 for path in self.place.rglob("*") if path.is_file()))
+            raise self.nothing_found(sum(1 for path in self.place.rglob("*") if path.is_file()), unread)
         self.check_unchanged(pinned, folder_digest(self.place, self.settings))
-        return counts, []
+        return replace(counts, unread=unread), []
 
 
 class JsonSource(FileSource):

@@ -1,6 +1,7 @@
 """Sources with Git: a repository behind a URL, and a checkout on this machine."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,10 +42,11 @@ class GitSource(Source):
     ) -> Result:
         """Write the chosen files of a commit to `target`; see `write_told` for `before`."""
         if not chosen.files:
-            raise self.nothing_found(chosen.total)
+            raise self.nothing_found(chosen.total, chosen.unread)
         found = git_tree.documents(git, chosen, self.settings.max_file_bytes)
         counts = write_told(target, found, len(chosen.files), before)
         texts = git_tree.read_blobs(git, [file.sha for file in chosen.licenses], LICENSE_BYTES)
+        counts = replace(counts, unread=chosen.unread, submodules=chosen.submodules)
         return counts, licenses_of(content for _, content in texts if content is not None)
 
 
@@ -136,9 +138,11 @@ class CheckoutSource(GitSource):
             with Repo(folder) as repository:
                 git_dir, common = Path(repository.git_dir), Path(repository.common_dir)
         except (InvalidGitRepositoryError, NoSuchPathError) as error:
+            broken = os.path.lexists(folder / ".git")
+            what = "damaged, or its .git points to nowhere" if broken else "no Git checkout"
+            way = "clone it anew" if broken else "give its top folder"
             raise UserError(
-                f"source.checkout {folder} is no Git checkout: give its top folder, "
-                "or use --source.folder for files without Git"
+                f"source.checkout {folder} is {what}: {way}, or use --source.folder for files without Git"
             ) from error
         return GitRepository(
             access=local_access(), git_dir=git_dir.absolute(), objects=common.absolute() / "objects"
@@ -151,6 +155,12 @@ class CheckoutSource(GitSource):
             commit = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}")
             full_name = git.run("rev-parse", "--symbolic-full-name", "--verify", "--quiet", wanted)
         except BrokenCloneError as error:
+            if self.settings.ref is None:
+                raise UserError(
+                    f"the checkout {self.folder} has no commit that HEAD names: it is empty or damaged "
+                    "(`git fsck` tells); give source.ref, clone it anew, or read its files without Git by "
+                    "--source.folder"
+                ) from error
             raise UserError(
                 f"source.ref {wanted!r} is not in the checkout {self.folder}: "
                 "give a branch, tag or commit of it"

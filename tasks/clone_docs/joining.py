@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,10 @@ def join_snapshots(target: Target, parts: dict[str, Target]) -> DocsSnapshot:
         field: sum(getattr(snapshot, field) for snapshot in snapshots.values())
         for field in ("found", "read", "bytes_read")
     }
+    unread: Counter[str] = Counter()
+    for snapshot in snapshots.values():
+        unread.update(snapshot.unread)
+    counts |= {"unread": dict(unread), "submodules": sum(one.submodules for one in snapshots.values())}
     with target.building() as folder:
         (folder / DocsSnapshot.PARTS).write_text(json.dumps(listed, indent=1), encoding="utf-8")
         named = {

@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore import GitIgnorePatternError
@@ -52,6 +53,25 @@ def _matchable(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape").replace("\n", "\x01")
 
 
+DOCUMENT_ENDINGS = frozenset(
+    [
+        ".md", ".markdown", ".mdown", ".mkd", ".mdx", ".qmd", ".rmd", ".rst", ".adoc", ".asciidoc", ".org",
+        ".textile", ".txt", ".htm", ".html", ".ipynb",
+    ]
+)  # fmt: skip
+"""How files are called that may hold documentation, whether it is read or not."""
+
+
+def unread(paths: Iterable[bytes], patterns: PathPatterns) -> dict[str, int]:
+    """Those of the files that look like documents and are not included: how many by ending, most first."""
+    found = Counter[str]()
+    for path in paths:
+        ending = PurePosixPath(os.fsdecode(path)).suffix.lower()
+        if ending in DOCUMENT_ENDINGS and not patterns.include(path):
+            found[ending] += 1
+    return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderFile:
     """A file in a folder that matches the include patterns."""
@@ -75,6 +95,16 @@ def folder_files(folder: Path, patterns: PathPatterns, *, recursive: bool) -> li
         if patterns.include(path)
     ]
     return sorted(found, key=lambda file: file.path)
+
+
+def unread_files(folder: Path, patterns: PathPatterns, *, recursive: bool) -> dict[str, int]:
+    """The files of `folder` that look like documents and are not read: how many by ending.
+
+    Raises:
+        UserError: the folder, or one in it, cannot be listed.
+    """
+    walked = _walk(folder, b"", recursive)
+    return unread((path for path, entry in walked if entry.is_file(follow_symlinks=False)), patterns)
 
 
 def _walk(folder: Path, prefix: bytes, recursive: bool) -> Iterator[tuple[bytes, os.DirEntry[str]]]:

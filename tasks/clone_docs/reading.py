@@ -58,12 +58,17 @@ class Source(ABC):
             NetworkError: the line broke.
         """
 
-    def nothing_found(self, total: int) -> UserError:
-        """What to tell a user of whose `total` files none is a document."""
+    def nothing_found(self, total: int, unread: dict[str, int]) -> UserError:
+        """What to tell a user of whose `total` files none is a document.
+
+        Args:
+            unread: those of them that look like documents, by the end of their names.
+        """
         patterns = ", ".join(self.settings.include)
+        has = ", ".join(f"{count:,} {ending}" for ending, count in unread.items())
         return UserError(
-            f"no document in {self.name}: none of its {total} files matches {patterns}; "
-            "choose others with --source.include"
+            f"no document in {self.name}: none of its {total} files matches {patterns}"
+            f"{f', but it has {has}' if has else ''}; choose others with --source.include"
         )
 
     @property

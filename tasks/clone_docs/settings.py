@@ -41,7 +41,7 @@ class SourceSettings(StageSettings):
         True, title="Recursive", description="Read a folder's subfolders too; off reads its top level only."
     )
     include: list[str] = Field(
-        ["**/*.md"],
+        ["**/*.md", "**/*.markdown", "**/*.mdx"],
         min_length=1,
         title="Include",
         description="Path patterns to read, as in .gitignore; not used for a JSON file.",

@@ -1,61 +1,64 @@
 """A snapshot's documents become a corpus, in two passes with bounded memory.
 
 The first pass cleans every document, writes its text to a file beside and remembers a few bytes of it. The
-second knows all documents: it leaves the copies out and marks those that are held out.
+second knows all documents: it leaves the copies out and marks those that are held out. Where boilerplate is
+to go, there is one between them, for a line is known as such only when all documents were seen.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.errors import UserError
-from tasks.filter_markdown import near_duplicates
-from tasks.filter_markdown.dropping import Fingerprint, copies, held_out
-from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all
+from tasks.filter_markdown.boilerplate import boilerplate_of, without_lines
+from tasks.filter_markdown.dropping import EVAL, SPLITS, Decided, Fingerprints, decide, sides_warning
+from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all, measure
+from tasks.filter_markdown.layout import Cleaned
+from tasks.filter_markdown.look import EXAMPLES, Look, ResidueCount, sampled, samples_of
+from tasks.filter_markdown.rows import CORPUS_SCHEMA, DROPPED_SCHEMA, Row, read_rows, rows_into, spans_of
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.machine import usable_cores
 from tasks.records import Corpus
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 
-_SPANS = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())]))
-CORPUS_SCHEMA = pa.schema(
-    [
-        ("text", pa.large_string()),
-        ("path", pa.string()),
-        ("blob_sha", pa.string()),
-        ("split", pa.string()),
-        ("code_spans", _SPANS),
-    ]
-)
-"""`split` is `train` or `eval`; `code_spans` are character ranges of the code blocks in `text`."""
-DROPPED_SCHEMA = pa.schema([("path", pa.string()), ("blob_sha", pa.string()), ("reason", pa.string())])
-
 _READ_ROWS = 32
-ROWS = 256
-"""Rows in a group of the files, and in memory at a time."""
 _LOG_SECONDS = 5.0
-
-Row = dict[str, Any]
-"""A document with the columns of `CORPUS_SCHEMA`, or one that was dropped with those of `DROPPED_SCHEMA`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterCounts:
-    """What became of the documents."""
+    """What became of the documents; see `Corpus`."""
 
     found: int
     kept: int
     dropped_by_reason: dict[str, int]
     characters: int
     eval_documents: int
+    languages: dict[str, int]
+    near_groups: int = 0
+    near_documents: int = 0
+    largest_group: int = 0
+    boilerplate_lines: int = 0
+    boilerplate_characters: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What passed its own checks, and what did not."""
+
+    file: Path
+    """The texts, in the order of the documents."""
+    documents: Fingerprints
+    dropped: list[Row]
+    characters: int
+    residue: dict[str, dict[str, int]]
+    """See `Look`."""
 
 
 def read_documents(documents: Path) -> Iterator[RawDocument]:
@@ -65,13 +68,6 @@ def read_documents(documents: Path) -> Iterator[RawDocument]:
         for batch in file.iter_batches(_READ_ROWS, columns=sorted(there)):
             for row in batch.to_pylist():
                 yield RawDocument(**row)
-
-
-def read_rows(file: Path) -> Iterator[list[Row]]:
-    """The rows of a Parquet file in its order, some in memory at a time."""
-    with pq.ParquetFile(file) as stored:
-        for batch in stored.iter_batches(ROWS):
-            yield batch.to_pylist()
 
 
 def filter_documents(
@@ -85,79 +81,110 @@ def filter_documents(
     Raises:
         UserError: nothing is left, or too little to hold some out.
     """
-    if settings.duplicates == "near":
-        near_duplicates.check_installed()
     total = pq.read_metadata(documents).num_rows
     workers = workers or (usable_cores() if total >= DOCUMENTS_FOR_A_POOL else 1)
     judged = judge_all(read_documents(documents), settings, workers=workers)
-    cleaned = target / "cleaned.parquet"
-    fingerprints, dropped = write_cleaned(cleaned, _told(judged, total))
+    first = passed = write_cleaned(target / "cleaned.parquet", _told(judged, total))
+    gone: Counter[str] = Counter()
+    if settings.boilerplate_share is not None:
+        gone = boilerplate_of(lambda: read_rows(first.file), settings.boilerplate_share)
+        passed = drop_lines(first, gone, settings) if gone else first
 
-    reasons = copies(fingerprints, settings)
-    kept = [fingerprint for fingerprint in fingerprints if fingerprint.path not in reasons]
-    if not kept:
-        by_reason = Counter([row["reason"] for row in dropped] + list(reasons.values()))
+    decided = decide(passed.documents, settings)
+    if not decided.kept:
+        by_reason = Counter([row["reason"] for row in passed.dropped] + decided.fates)
         raise UserError(nothing_left(by_reason, settings))
-    evaluated = held_out(kept, settings.eval_fraction)
-    splits = {one.path: "eval" if one.path in evaluated else "train" for one in kept}
+    counts = write_corpus(target, read_rows(passed.file), decided, passed.dropped, settings)
+    paths = [path for path, fate in zip(passed.documents.paths, decided.fates, strict=True) if fate in SPLITS]
+    Look(
+        samples=samples_of(documents, target / Corpus.FILE, sampled(paths)),
+        residue=passed.residue,
+        groups=decided.examples,
+        boilerplate=dict(gone.most_common(EXAMPLES)),
+    ).write(target)
+    for file in {first.file, passed.file}:
+        file.unlink()
+    return replace(
+        counts, boilerplate_lines=len(gone), boilerplate_characters=first.characters - passed.characters
+    )
 
-    counts = write_corpus(target, read_rows(cleaned), reasons, splits, dropped)
-    cleaned.unlink()
-    return counts
 
-
-def write_cleaned(cleaned: Path, judged: Iterable[Judged]) -> tuple[list[Fingerprint], list[Row]]:
-    """The first pass: write what passed its own checks to `cleaned`; its fingerprints, and what did not."""
-    fingerprints: list[Fingerprint] = []
+def write_cleaned(file: Path, judged: Iterable[Judged]) -> Passed:
+    """The first pass: write what passed its own checks to `file`, and remember its fingerprints."""
+    documents, characters, left = Fingerprints(), 0, ResidueCount()
     dropped: list[Row] = []
-    with _rows_into(cleaned) as write:
+    with rows_into(file) as write:
         for one in judged:
             if one.reason is not None:
                 dropped.append({"path": one.path, "blob_sha": one.blob_sha, "reason": one.reason})
                 continue
-            fingerprints.append(Fingerprint(path=one.path, digest=one.digest, signature=one.signature))
+            documents.add(one.path, one.digest, one.signature)
+            characters += len(one.text)
+            left.add(one.residue)
             spans = [{"start": start, "end": end} for start, end in one.code_spans]
-            write({"text": one.text, "path": one.path, "blob_sha": one.blob_sha, "code_spans": spans})
-    return fingerprints, dropped
+            told = {"path": one.path, "blob_sha": one.blob_sha, "language": one.language}
+            write({"text": one.text, "code_spans": spans, **told})
+    return Passed(
+        file=file, documents=documents, dropped=dropped, characters=characters, residue=left.by_mark()
+    )
+
+
+def drop_lines(passed: Passed, gone: Counter[str], settings: FilterSettings) -> Passed:
+    """The same documents without some lines; what is too short without them is dropped."""
+
+    def judged() -> Iterator[Judged]:
+        for rows in read_rows(passed.file):
+            for row in rows:
+                text, spans = without_lines(row["text"], spans_of(row), gone)
+                yield measure(row["path"], row["blob_sha"], Cleaned(text=text, code_spans=spans), settings)
+
+    without = write_cleaned(passed.file.with_name("without.parquet"), judged())
+    return replace(without, dropped=passed.dropped + without.dropped)
 
 
 def write_corpus(
     target: Path,
     groups: Iterable[list[Row]],
-    reasons: Mapping[str, str],
-    splits: Mapping[str, str],
-    dropped: Iterable[Row],
+    decided: Decided,
+    dropped: Sequence[Row],
+    settings: FilterSettings,
 ) -> FilterCounts:
     """The second pass: write the corpus and the list of dropped documents into the folder `target`.
 
     Args:
         groups: documents that passed their own checks, those of one row group at a time.
-        reasons: by path, why a document is dropped all the same.
-        splits: by path, the side of every other one.
+        decided: what becomes of them.
         dropped: documents that were dropped before.
     """
-    gone = list(dropped)
-    kept = characters = evaluated = 0
+    gone, fates = list(dropped), iter(decided.fates)
+    characters = 0
+    languages: Counter[str] = Counter()
     with pq.ParquetWriter(target / Corpus.FILE, CORPUS_SCHEMA, compression="zstd") as writer:
         for rows in groups:
-            staying = [row | {"split": splits[row["path"]]} for row in rows if row["path"] not in reasons]
+            staying = []
+            for row, fate in zip(rows, fates, strict=False):
+                if fate in SPLITS:
+                    staying.append(row | {"split": fate})
+                else:
+                    gone.append({"path": row["path"], "blob_sha": row["blob_sha"], "reason": fate})
             writer.write_table(pa.Table.from_pylist(staying, CORPUS_SCHEMA))
-            kept += len(staying)
             characters += sum(len(row["text"]) for row in staying)
-            evaluated += sum(row["split"] == "eval" for row in staying)
-            gone += [
-                {"path": row["path"], "blob_sha": row["blob_sha"], "reason": reasons[row["path"]]}
-                for row in rows
-                if row["path"] in reasons
-            ]
+            languages.update(row["language"] for row in staying)
     gone.sort(key=lambda row: row["path"])
     pq.write_table(pa.Table.from_pylist(gone, DROPPED_SCHEMA), target / Corpus.DROPPED)
+    held = decided.fates.count(EVAL)
+    if warning := sides_warning(decided.kept, held, decided.largest_group, settings.eval_fraction):
+        stage_logger().warning("%s", warning)
     return FilterCounts(
-        found=kept + len(gone),
-        kept=kept,
+        found=decided.kept + len(gone),
+        kept=decided.kept,
         dropped_by_reason=dict(sorted(Counter(row["reason"] for row in gone).items())),
         characters=characters,
-        eval_documents=evaluated,
+        eval_documents=held,
+        languages=dict(sorted(languages.items())),
+        near_groups=decided.near_groups,
+        near_documents=decided.near_documents,
+        largest_group=decided.largest_group,
     )
 
 
@@ -166,31 +193,12 @@ def nothing_left(by_reason: Counter[str], settings: FilterSettings) -> str:
     if not by_reason:
         return "no document matches source.include: check the patterns and the source"
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(by_reason.items()))
+    kept = f", filter.languages ({', '.join(settings.languages)})" if settings.languages else ""
     return (
         f"none of {by_reason.total()} documents is left after filtering ({counts}): "
-        f"see source.exclude, filter.min_chars ({settings.min_chars}) "
+        f"see source.exclude{kept}, filter.min_chars ({settings.min_chars}) "
         f"and filter.max_chars ({settings.max_chars})"
     )
-
-
-@contextmanager
-def _rows_into(path: Path) -> Iterator[Callable[[Row], None]]:
-    """Within, what writes a row to the Parquet file `path`, a group at a time."""
-    with pq.ParquetWriter(path, CORPUS_SCHEMA, compression="zstd") as writer:
-        group: list[Row] = []
-
-        def write(row: Row) -> None:
-            group.append(row)
-            if len(group) == ROWS:
-                flush()
-
-        def flush() -> None:
-            writer.write_table(pa.Table.from_pylist(group, CORPUS_SCHEMA))
-            group.clear()
-
-        yield write
-        if group:
-            flush()
 
 
 def _told(judged: Iterable[Judged], total: int) -> Iterator[Judged]:

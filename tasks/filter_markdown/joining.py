@@ -2,19 +2,24 @@
 
 A document's path begins with its source's name, `owner/docs:articles/a.md`, so that paths stay distinct.
 Sources come in the order of their names, and of copies the first stays, so the order in which a user lists
-them does not matter. What is held out of a source's own corpus is held out here too.
+them does not matter. What is held out of a source's own corpus is held out here too, but for near copies
+of another source's documents, which follow the first.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
-from itertools import chain
+from dataclasses import asdict, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from tasks.filter_markdown import near_duplicates
+import numpy as np
+
 from tasks.filter_markdown.card import corpus_card
-from tasks.filter_markdown.corpus import FilterCounts, Row, read_rows, write_corpus
-from tasks.filter_markdown.dropping import Fingerprint, copies, digest_of
+from tasks.filter_markdown.corpus import FilterCounts, write_corpus
+from tasks.filter_markdown.dropping import EVAL, Fingerprints, decide
+from tasks.filter_markdown.look import SAMPLES, Look, ResidueCount
+from tasks.filter_markdown.near_duplicates import fingerprint
+from tasks.filter_markdown.rows import Row, read_rows
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.records import Corpus, DocsSnapshot
 from tasks.stage.stage import stage
@@ -38,22 +43,29 @@ def joint_rows(corpora: Mapping[str, Path], file: str) -> Iterator[list[Row]]:
 
 def join_files(corpora: Mapping[str, Path], target: Path, settings: FilterSettings) -> FilterCounts:
     """Write the corpus and the list of dropped documents of the folders in `corpora`, by source."""
-    near = settings.duplicates == "near"
-    if near:
-        near_duplicates.check_installed()
-    fingerprints: list[Fingerprint] = []
-    splits: dict[str, str] = {}
-    of_text: dict[bytes, str] = {}
+    documents, evaluated = Fingerprints(), bytearray()
     for rows in joint_rows(corpora, Corpus.FILE):
         for row in rows:
-            path, text = row["path"], row["text"]
-            signature = near_duplicates.signature(text) if near else None
-            fingerprints.append(Fingerprint(path=path, digest=digest_of(text), signature=signature))
-            # Where copies are kept they follow the first: none of a training document is ever held out.
-            splits[path] = of_text.setdefault(fingerprints[-1].digest, row["split"])
-    reasons = {path: reason + ACROSS for path, reason in copies(fingerprints, settings).items()}
-    dropped = chain.from_iterable(joint_rows(corpora, Corpus.DROPPED))
-    return write_corpus(target, joint_rows(corpora, Corpus.FILE), reasons, splits, dropped)
+            documents.add(row["path"], *fingerprint(row["text"]))
+            evaluated.append(row["split"] == EVAL)
+    # A group goes where its first document is: of no training document a near copy is held out.
+    decided = decide(documents, settings, np.frombuffer(evaluated, np.uint8) == 1, ACROSS)
+    dropped = list(chain.from_iterable(joint_rows(corpora, Corpus.DROPPED)))
+    counts = write_corpus(target, joint_rows(corpora, Corpus.FILE), decided, dropped, settings)
+    joint_look(corpora, decided.examples).write(target)
+    return counts
+
+
+def joint_look(corpora: Mapping[str, Path], examples: list[dict[str, Any]]) -> Look:
+    """What there is to see of all: samples of each source in turn, with joint paths, and all marks."""
+    of_each, left = [], ResidueCount()
+    for name, folder in sorted(corpora.items()):
+        look = Look.read(folder / Corpus.LOOK)
+        of_each.append([replace(one, path=joint_path(name, one.path)) for one in look.samples])
+        left.merge(look.residue)
+    turns = chain.from_iterable(zip_longest(*of_each))
+    samples = [sample for sample in turns if sample is not None][:SAMPLES]
+    return Look(samples=samples, residue=left.by_mark(), groups=examples)
 
 
 def recipe(settings: FilterSettings, parts: Mapping[str, str]) -> dict[str, Any]:
@@ -61,7 +73,7 @@ def recipe(settings: FilterSettings, parts: Mapping[str, str]) -> dict[str, Any]
     return {**settings.keyed(), "parts": dict(parts)}
 
 
-@stage(Corpus, version=1, parents=(DocsSnapshot,), recipe=recipe, card=corpus_card, bar="join")
+@stage(Corpus, version=2, parents=(DocsSnapshot,), recipe=recipe, card=corpus_card, bar="join")
 def join_corpora(
     target: Target, snapshot: DocsSnapshot, parts: dict[str, Target], settings: FilterSettings
 ) -> Corpus:

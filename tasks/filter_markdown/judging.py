@@ -1,6 +1,6 @@
 """One document at a time: decoded, cleaned, and kept or dropped for a reason. Over all cores when it pays.
 
-One core cleans some 2,000 documents a second, and a new process takes five seconds to import what the program
+One core judges some 1,000 documents a second, and a new process takes five seconds to import what the program
 does; so most repositories are judged in this process. Results come in the documents' order either way.
 """
 
@@ -8,17 +8,19 @@ import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
-from tasks.filter_markdown import near_duplicates
 from tasks.filter_markdown.cleaning import clean_raw, clean_text
 from tasks.filter_markdown.decoding import decode
-from tasks.filter_markdown.dropping import digest_of
+from tasks.filter_markdown.language_codes import UNTOLD
+from tasks.filter_markdown.languages import language_of, prose_of
 from tasks.filter_markdown.layout import Cleaned
+from tasks.filter_markdown.near_duplicates import fingerprint
+from tasks.filter_markdown.residue import residue
 from tasks.filter_markdown.settings import FilterSettings
 
-DOCUMENTS_FOR_A_POOL = 30_000
+DOCUMENTS_FOR_A_POOL = 15_000
 """Fewer are judged in this process."""
 _BATCH_DOCUMENTS = 256
 _BATCH_BYTES = 8_000_000
@@ -47,8 +49,12 @@ class Judged:
     code_spans: list[tuple[int, int]]
     digest: bytes = b""
     """Equal for texts that are the same but for white space."""
-    signature: bytes | None = None
-    """What similar texts share much of; only when near duplicates are looked for."""
+    signature: bytes = b""
+    """What similar texts share much of."""
+    language: str = UNTOLD
+    """Of its prose: a two-letter code, or `und`."""
+    residue: dict[str, int] = field(default_factory=dict)
+    """Marks that are left in its prose."""
 
 
 def drop_reason(text: str, settings: FilterSettings) -> str | None:
@@ -77,16 +83,30 @@ def judge(document: RawDocument, settings: FilterSettings) -> Judged:
     cleaned = Cleaned(text=source, code_spans=[]) if document.cleaned else _clean(source, settings)
     if cleaned is None:
         return dropped("unparsable")
-    reason = drop_reason(cleaned.text, settings)
+    return measure(document.path, document.blob_sha, cleaned, settings)
+
+
+def measure(path: str, blob_sha: str, cleaned: Cleaned, settings: FilterSettings) -> Judged:
+    """Judge a cleaned text by its size and its language, and take its fingerprint if it stays."""
+    text, spans = cleaned.text, cleaned.code_spans
+    reason, language, prose = drop_reason(text, settings), UNTOLD, ""
+    if reason is None:
+        prose = prose_of(text, spans)
+        language = language_of(prose)
+        if settings.languages and language not in settings.languages:
+            reason = "other_language"
     if reason is not None:
-        return dropped(reason)
+        return Judged(path=path, blob_sha=blob_sha, reason=reason, code_spans=[])
+    digest, signature = fingerprint(text)
     return Judged(
-        path=document.path,
-        blob_sha=document.blob_sha,
-        text=cleaned.text,
-        code_spans=cleaned.code_spans,
-        digest=digest_of(cleaned.text),
-        signature=near_duplicates.signature(cleaned.text) if settings.duplicates == "near" else None,
+        path=path,
+        blob_sha=blob_sha,
+        text=text,
+        code_spans=spans,
+        language=language,
+        digest=digest,
+        signature=signature,
+        residue=residue(prose),
     )
 
 

@@ -2,9 +2,12 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from tasks.filter_markdown.language_codes import KNOWN, UNTOLD
 from tasks.stage.keys import StageSettings
+
+LANGUAGES = KNOWN | {UNTOLD}
 
 
 class FilterSettings(StageSettings):
@@ -36,15 +39,30 @@ class FilterSettings(StageSettings):
     duplicates: Literal["exact", "near", "keep"] = Field(
         "exact",
         title="Duplicates",
-        description="exact: of equal texts keep the first; near: of similar texts too "
-        "(needs the near-duplicates extra); keep: drop none.",
+        description="exact: of equal texts keep the first; near: of similar texts too; keep: drop none. "
+        "Similar texts are never on both sides of the held-out part.",
     )
     near_duplicate_threshold: float = Field(
         0.85,
         gt=0.0,
         le=1.0,
         title="Near-duplicate similarity",
-        description="Jaccard similarity of word 5-grams from which two texts count as near duplicates.",
+        description="Jaccard similarity of word 5-grams from which two texts count as near duplicates. "
+        "They all train or are all held out, together with what is less alike by 0.15 at most.",
+    )
+    languages: list[str] = Field(
+        [],
+        title="Languages",
+        description="Two-letter codes (ISO 639-1) of the languages to keep, such as en; und: texts whose "
+        "language is not told. All if empty.",
+    )
+    boilerplate_share: float | None = Field(
+        None,
+        ge=0.001,
+        lt=1.0,
+        title="Boilerplate from (share of documents)",
+        description="Lines of prose in more than this share of the documents, and in 3 at least, are taken "
+        "out of all of them, such as 0.05; none if empty.",
     )
     eval_fraction: float = Field(
         0.1,
@@ -55,6 +73,18 @@ class FilterSettings(StageSettings):
         "0 trains on everything and evaluates nothing.",
     )
 
+    @field_validator("languages")
+    @classmethod
+    def _are_told_apart(cls, languages: list[str]) -> list[str]:
+        for code in languages:
+            if code not in LANGUAGES:
+                raise ValueError(
+                    f"{code!r} is no language that is told apart: give two-letter codes (ISO 639-1), such "
+                    f"as en, or und; there are {' '.join(sorted(LANGUAGES))}"
+                )
+        # Their order and number change nothing, so they do not change the key.
+        return sorted(set(languages))
+
     @model_validator(mode="after")
     def _each_has_an_effect(self) -> Self:
         if self.cleaning == "raw" and not self.keep_code:
@@ -62,10 +92,11 @@ class FilterSettings(StageSettings):
                 "keep_code is off, but cleaning raw leaves the Markdown as it is: choose cleaning text, "
                 "or leave keep_code on"
             )
-        if self.duplicates != "near" and self.changed("near_duplicate_threshold"):
+        if self.duplicates != "near" and self.eval_fraction == 0 and self.changed("near_duplicate_threshold"):
             raise ValueError(
                 f"near_duplicate_threshold is {self.near_duplicate_threshold}, but duplicates is "
-                f"{self.duplicates}, which compares no similar texts: choose duplicates near, or leave it out"
+                f"{self.duplicates} and eval_fraction 0, so that similar texts are neither dropped nor kept "
+                "on one side: choose duplicates near, hold some out, or leave it out"
             )
         if self.min_chars >= self.max_chars:
             raise ValueError(

@@ -7,7 +7,7 @@ pairs, the order of an epoch) and the loss on its own, which differs in the last
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.cache_dataset.stage import cache_dataset
@@ -23,6 +24,7 @@ from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
 from tasks.filter_markdown.joining import join_corpora
+from tasks.filter_markdown.rows import CORPUS_SCHEMA
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.pinned import resolve_model
@@ -30,6 +32,7 @@ from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.publish_model import stage as publishing
 from tasks.publish_model.card import Origin
 from tasks.publish_model.lineage import Lineage
+from tasks.publish_model.settings import PublishSettings
 from tasks.publish_model.stage import publish_model
 from tasks.records import (
     CachedDataset,
@@ -40,7 +43,6 @@ from tasks.records import (
     TokenizedDataset,
     TrainedModel,
 )
-from tasks.settings import Settings
 from tasks.stage.stage import Stage
 from tasks.stage.target import Target
 from tasks.store.folders import Store
@@ -49,6 +51,9 @@ from tasks.tokenize_corpus.stage import tokenize_corpus
 from tasks.train_model.stage import train_model
 
 DOCS = Path(__file__).parent / "docs"
+MORE = Path(__file__).parent / "more"
+KEPT = json.loads((Path(__file__).parent / "corpus.json").read_text("utf-8"))
+"""A corpus of the golden documents, as an earlier version made it: its record, its rows, and the settings."""
 SCRATCH = ScratchSettings(
     vocab_size=400, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
     max_position_embeddings=64,
@@ -57,6 +62,8 @@ FILTERS = {
     "text": FilterSettings(min_chars=40, max_chars=4_000, eval_fraction=0.3),
     "without code": FilterSettings(min_chars=40, max_chars=4_000, keep_code=False, eval_fraction=0.3),
     "raw": FilterSettings(cleaning="raw", min_chars=40, max_chars=4_000, duplicates="keep", eval_fraction=0),
+    "english": FilterSettings(min_chars=40, max_chars=4_000, languages=["en"], eval_fraction=0.3),
+    "without boilerplate": FilterSettings(min_chars=40, max_chars=4_000, boilerplate_share=0.3),
     "near": FilterSettings(min_chars=40, max_chars=4_000, duplicates="near", near_duplicate_threshold=0.7),
 }
 CUTS = {
@@ -126,6 +133,16 @@ class Line:
         return found
 
     @cached_property
+    def more(self) -> DocsSnapshot:
+        """The documents, and some that only the filter is for: what the first stage makes stays as it is."""
+        folder = write_documents(self.folder / "more")
+        for path in sorted(MORE.iterdir()):
+            (folder / path.name).write_bytes(path.read_bytes())
+        chosen = SourceSettings(folder=folder, exclude=["left-out/**"], max_file_bytes=20_000)
+        found: DocsSnapshot = self.make(clone_docs, "c", resolve_source(chosen), chosen)
+        return found
+
+    @cached_property
     def other(self) -> DocsSnapshot:
         """Another source, one of whose documents is a copy of one of the first's."""
         folder = self.folder / "other"
@@ -144,7 +161,7 @@ class Line:
     def corpus(self, name: str = "text") -> Corpus:
         """The documents as one of `FILTERS` keeps them."""
         key = f"a-{name.replace(' ', '-')}"
-        return self.known(Corpus, key) or self.make(filter_markdown, key, self.snapshot, FILTERS[name])
+        return self.known(Corpus, key) or self.make(filter_markdown, key, self.more, FILTERS[name])
 
     def tokenized(self, name: str = "chunk") -> TokenizedDataset:
         """The texts as one of `CUTS` cuts them."""
@@ -152,9 +169,17 @@ class Line:
         return made or self.make(tokenize_corpus, name, self.dataset, self.base, CUTS[name])
 
     @cached_property
+    def kept_corpus(self) -> Corpus:
+        """A corpus that is stored here: a change of cleaning changes no other stage's golden result."""
+        folder = self.folder / "kept"
+        folder.mkdir()
+        pq.write_table(pa.Table.from_pylist(KEPT["rows"], CORPUS_SCHEMA), folder / Corpus.FILE)
+        return self.target(Corpus, "kept").commit(folder, Corpus, KEPT["record"], of=[self.snapshot])
+
+    @cached_property
     def dataset(self) -> CachedDataset:
-        """The corpus as a dataset."""
-        found: CachedDataset = self.make(cache_dataset, "a", self.corpus())
+        """The stored corpus as a dataset."""
+        found: CachedDataset = self.make(cache_dataset, "a", self.kept_corpus)
         return found
 
     def known(self, kind: type[Record], key: str) -> Any:
@@ -168,8 +193,9 @@ class Line:
 
 
 def counts(made: Record) -> dict[str, Any]:
-    """A record without its place and key, nor the digest of a folder that holds links."""
-    return {name: value for name, value in made.as_json().items() if name not in ("uri", "key")}
+    """A record without its place and key, and without what is told beside the result."""
+    left_out = {"uri", "key"} | {field.name for field in fields(made) if field.metadata.get("beside")}
+    return {name: value for name, value in made.as_json().items() if name not in left_out}
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
@@ -335,13 +361,12 @@ def published(line: Line) -> Made:
     )  # fmt: skip
     lineage = Lineage(
         snapshot=replace(line.snapshot, commit_sha="sha256:0", licenses=["MIT"]),
-        corpus=line.corpus(),
+        corpus=line.kept_corpus,
         dataset=line.dataset,
         tokenized=line.tokenized(),
         trained=trained,
     )
-    settings = Settings(filter=FILTERS["text"], tokenize=CUTS["chunk"])
-    origin = Origin(base=line.base, publish=settings.publish, chosen=settings.chosen())
+    origin = Origin(base=line.base, publish=PublishSettings(), chosen=KEPT["chosen"])
     with mock.patch.object(publishing, "datetime") as clock:
         clock.now.return_value = datetime(2026, 1, 1, tzinfo=UTC)
         made = line.make(publish_model, "m", lineage, origin)

@@ -15,7 +15,10 @@ from tests.golden import versions
 from tests.golden.making import MAKERS, Line, Made, corpora
 
 ROOT = Path(__file__).parents[2]
-RULES = ("cleaning", "decoding", "docfx", "dropping", "html_text", "judging", "layout", "near_duplicates")
+RULES = (
+    "boilerplate", "cleaning", "decoding", "docfx", "dropping", "groups", "html_text", "judging", "languages",
+    "layout", "near_duplicates",
+)  # fmt: skip
 """The files of `tasks/filter_markdown` that decide what stays of a document."""
 
 
@@ -109,7 +112,7 @@ def lines_in_functions(path: Path) -> dict[int, str]:
     return found
 
 
-HOW = {"judge_all", "_batched", "check_installed"}
+HOW = {"judge_all", "_batched", "one_group", "sides_warning"}
 """Functions that say how the work is done (in how many processes, with what installed), not its result."""
 UNREACHED = (
     "except BaseException as error:",  # a parser that panics: no known input brings it about
@@ -118,8 +121,9 @@ UNREACHED = (
     "return None",
     'return dropped("unparsable")',
     'return "too_large"',  # a text that cleaning has made longer than its source may be
-    "raise UserError(",  # one text alone cannot be on both sides: an error, and no result
-    'f"{len(groups)} text is left after filtering, and eval_fraction is {eval_fraction}: "',
+    "chosen[np.argmax(positions)] = False",  # of so many groups not all are held out
+    "yield _apart(first, order, known)",  # no crowd
+    "raise UserError(one_group(len(paths), eval_fraction))",  # an error, and no result
 )
 """Lines that no golden document can reach."""
 

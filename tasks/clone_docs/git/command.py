@@ -141,9 +141,13 @@ class GitRepository:
         }
 
     def _error(self, command: str, status: int, errors: str) -> DocsMlmError:
-        place = self.access.address.url if self.access.address else str(self.git_dir)
+        address = self.access.address
+        place = address.url if address else str(self.git_dir)
         token = self.access.withheld or TOKEN
-        return error_of(self.access.scrub(errors), command=command, status=status, place=place, token=token)
+        return error_of(
+            self.access.scrub(errors), command=command, status=status, place=place, token=token,
+            local=address is None or address.is_local,
+        )  # fmt: skip
 
 
 def _lines(process: _Process) -> Iterator[str]:

@@ -30,7 +30,17 @@ _LOCAL_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
         "{place} belongs to another user: if you trust it, name it in Git's safe.directory setting",
     ),
 )
+_DAMAGED = (
+    "{place} is damaged, its own Git cannot read it: see `git fsck` there, and repair it or clone it anew"
+)
 _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
+    (
+        # What is not from the other side is of the local clone, which is thrown away and made again.
+        r"repository corruption on the remote side|packfile \./objects"
+        r"|remote: (fatal|error): (bad (tree )?object|unable to (read|unpack)|inflate:|.* is corrupt)",
+        UserError,
+        _DAMAGED,
+    ),
     (
         r"not our ref|unadvertised object|couldn't find remote ref|no such remote ref",
         RefusedObjectError,
@@ -82,7 +92,8 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
     ),
     (
         r"returned error: 404|repository '?[^\n]*not found|does not appear to be a git repository"
-        r"|not valid: is this a git repository|does not exist|no such file or directory|not exported",
+        r"|not valid: is this a git repository|not a git repository|does not exist|no such file or directory"
+        r"|not exported",
         UserError,
         "there is no Git repository at {place}: check the URL; if it is private, {token}",
     ),
@@ -94,11 +105,14 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
 )
 
 
-def error_of(printed: str, *, command: str, status: int, place: str, token: str = TOKEN) -> DocsMlmError:
+def error_of(
+    printed: str, *, command: str, status: int, place: str, token: str = TOKEN, local: bool = False
+) -> DocsMlmError:
     """The error for a Git command that ended with `status` and `printed` this on standard error.
 
     Args:
         token: what to do about a missing token.
+        local: whether `place` is on this machine, to which no line can break: no network is at fault.
     """
     said = _last_words(printed)
     if says_disk_full(printed):
@@ -107,6 +121,8 @@ def error_of(printed: str, *, command: str, status: int, place: str, token: str 
     rules = _LOCAL_RULES + _REMOTE_RULES if command in ("fetch", "ls-remote") else _LOCAL_RULES
     for pattern, kind, message in rules:
         if re.search(pattern, printed, re.IGNORECASE):
+            if local and kind is NetworkError:
+                kind, message = UserError, _DAMAGED
             return kind(f"{message.format(place=place, token=token)} (git {command}: {said})")
     return BrokenCloneError(f"git {command} failed with exit code {status} for {place}: {said}")
 

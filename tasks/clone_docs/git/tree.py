@@ -14,11 +14,12 @@ from tasks.clone_docs.documents import Document
 from tasks.clone_docs.git.command import GitRepository
 from tasks.clone_docs.git.errors import BrokenCloneError
 from tasks.clone_docs.licenses import NAMES
-from tasks.clone_docs.patterns import PathPatterns
+from tasks.clone_docs.patterns import PathPatterns, unread
 
 CHUNK = 1 << 20
 REGULAR = (b"100644", b"100755", b"100664")
 """Modes of files; 100664 is in old repositories."""
+SUBMODULE = b"160000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class TreeFile:
     sha: str
     is_regular: bool
     """False for symbolic links and for other repositories' commits (submodules)."""
+    is_submodule: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,9 @@ class Chosen:
     licenses: list[TreeFile]
     total: int
     """Files in the whole tree."""
+    unread: dict[str, int]
+    """Files that look like documents and are not chosen, by the end of their names."""
+    submodules: int
 
     def wanted(self) -> list[str]:
         """The ids of the blobs to read, each once, in the order of their paths."""
@@ -55,7 +60,14 @@ def list_tree(git: GitRepository, commit: str) -> list[TreeFile]:
     for entry in git.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
         facts, _, path = entry.partition(b"\t")
         mode, _kind, sha = facts.split(b" ")
-        files.append(TreeFile(path=path, sha=sha.decode("ascii"), is_regular=mode in REGULAR))
+        files.append(
+            TreeFile(
+                path=path,
+                sha=sha.decode("ascii"),
+                is_regular=mode in REGULAR,
+                is_submodule=mode == SUBMODULE,
+            )
+        )
     return sorted(files, key=lambda file: file.path)
 
 
@@ -67,6 +79,8 @@ def choose(files: list[TreeFile], patterns: PathPatterns) -> Chosen:
         excluded=frozenset(file.path for file in found if patterns.exclude(file.path)),
         licenses=[f for f in files if f.is_regular and NAMES.fullmatch(f.path)],
         total=len(files),
+        unread=unread((file.path for file in files if file.is_regular), patterns),
+        submodules=sum(file.is_submodule for file in files),
     )
 
 

@@ -25,11 +25,13 @@ from tasks.errors import UserError
         (b"a.md\nb", False),
         (b"a.md ", False),
         (b"amd", False),
-        (b"a.mdx", False),
+        (b"a.mdx", True),
+        (b"a.mdxx", False),
+        (b"docs/a.markdown", True),
     ],
 )
 def test_suffixes_are_compared_byte_by_byte(path: bytes, included: bool) -> None:
-    """The default pattern takes files that end in .md, wherever they lie and whatever their names hold."""
+    """The default patterns take files that end in .md, .markdown and .mdx, wherever they lie."""
     assert PathPatterns(SourceSettings()).include(path) is included
 
 

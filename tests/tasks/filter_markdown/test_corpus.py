@@ -9,7 +9,8 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.filter_markdown import corpus as stage
-from tasks.filter_markdown.corpus import CORPUS_SCHEMA, FilterCounts, filter_documents
+from tasks.filter_markdown.corpus import FilterCounts, filter_documents
+from tasks.filter_markdown.rows import CORPUS_SCHEMA
 from tasks.filter_markdown.settings import FilterSettings
 
 SNAPSHOT_SCHEMA = pa.schema(
@@ -82,7 +83,8 @@ def test_every_document_is_kept_or_counted(tmp_path: Path) -> None:
     assert {row["path"] for row in rows} == set(MIXED) - {row["path"] for row in dropped}
     assert counts.characters == sum(len(row["text"]) for row in rows)
     assert counts.eval_documents == sum(row["split"] == "eval" for row in rows) > 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["corpus.parquet", "dropped.parquet"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["corpus.parquet", "dropped.parquet", "look.json"]
 
 
 def test_rows_say_what_they_are(tmp_path: Path) -> None:
@@ -103,7 +105,10 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         folder.mkdir()
         run(folder, snapshot(folder, MIXED), SETTINGS, workers=workers)
         written.append(
-            [(folder / "out" / file).read_bytes() for file in ("corpus.parquet", "dropped.parquet")]
+            [
+                (folder / "out" / file).read_bytes()
+                for file in ("corpus.parquet", "dropped.parquet", "look.json")
+            ]
         )
     assert written[0] == written[1] == written[2]
 

@@ -4,8 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.filter_markdown.corpus import CORPUS_SCHEMA, DROPPED_SCHEMA
 from tasks.filter_markdown.joining import join_files
+from tasks.filter_markdown.look import Look, ResidueCount, Sample
+from tasks.filter_markdown.rows import CORPUS_SCHEMA, DROPPED_SCHEMA
 from tasks.filter_markdown.settings import FilterSettings
 
 LONG = "a text about the gateway of a cluster and how its policy denies requests from other regions "
@@ -22,11 +23,18 @@ def corpora(tmp_path):
             folder.mkdir()
             rows = [
                 {"path": path, "text": text, "split": split, "blob_sha": path, "code_spans": []}
+                | {"language": "en"}
                 for path, text, split in documents
             ]
             pq.write_table(pa.Table.from_pylist(rows, CORPUS_SCHEMA), folder / "corpus.parquet")
             dropped = [{"path": "z.md", "blob_sha": "z", "reason": "too_short"}]
             pq.write_table(pa.Table.from_pylist(dropped, DROPPED_SCHEMA), folder / "dropped.parquet")
+            left = ResidueCount()
+            left.add({":::": 2})
+            Look(
+                samples=[Sample(path=path, raw=text, cleaned=text) for path, text, _ in documents],
+                residue=left.by_mark(),
+            ).write(folder)
         return folders
 
     return write
@@ -83,10 +91,30 @@ def test_copies_that_are_kept_follow_the_first(corpora, tmp_path):
 
 def test_similar_texts_of_two_sources_are_found(corpora, tmp_path):
     """With `near`, the second source's almost equal text goes."""
-    pytest.importorskip("datasketch")
     folders = corpora(
         a=[("x.md", LONG * 5, "train")], b=[("x.md", LONG * 5 + "once", "eval"), ("y.md", "two", "eval")]
     )
     _, kept, dropped = joined(folders, tmp_path / "joint", duplicates="near")
     assert set(kept) == {"a:x.md", "b:y.md"}
     assert dropped["b:x.md"] == "near_duplicate_across_sources"
+
+
+def test_groups_reach_across_sources(corpora, tmp_path):
+    """A near copy of another source's document follows it, and takes along those of its own source."""
+    folders = corpora(
+        a=[("x.md", LONG * 5, "train"), ("z.md", "two", "eval")],
+        b=[("x.md", LONG * 5 + "once", "eval"), ("y.md", "three", "train")],
+    )
+    counts, kept, _ = joined(folders, tmp_path / "joint")
+    assert kept == {"a:x.md": "train", "a:z.md": "eval", "b:x.md": "train", "b:y.md": "train"}
+    assert (counts.near_groups, counts.near_documents, counts.largest_group) == (1, 2, 2)
+
+
+def test_samples_and_marks_of_all_sources_are_shown(corpora, tmp_path):
+    """Samples of each source in turn, by their joint paths; marks are added up."""
+    documents = [(f"{n}.md", f"text {n}", "train" if n else "eval") for n in range(3)]
+    folders = corpora(a=documents, b=[(path, f"other {text}", split) for path, text, split in documents])
+    joined(folders, tmp_path / "joint")
+    look = Look.read(tmp_path / "joint" / "look.json")
+    assert [sample.path for sample in look.samples] == ["a:0.md", "b:0.md", "a:1.md"]
+    assert look.residue == {":::": {"marks": 4, "documents": 2}}

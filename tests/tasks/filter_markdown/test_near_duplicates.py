@@ -1,41 +1,63 @@
-"""Similar texts are found, different ones are not."""
+"""Similar texts have similar signatures, and the same similarity by whatever letters."""
 
-import builtins
-from typing import Any
+import random
 
+import numpy as np
 import pytest
 
-from tasks.errors import UserError
-from tasks.filter_markdown.near_duplicates import check_installed, signature, similar_to_earlier
+from tasks.filter_markdown.near_duplicates import PERMUTATIONS, WORDS, fingerprint, similarity
 
-WORDS = [f"word{number}" for number in range(400)]
-TEXT = " ".join(WORDS)
-SIMILAR = " ".join([*WORDS[:395], "other", "words", "at", "the", "end"])
-DIFFERENT = " ".join(reversed(WORDS))
+ENGLISH = [f"word{number}" for number in range(600)]
+CHINESE = [chr(0x4E00 + 7 * number) for number in range(600)]
 
 
-def test_a_similar_text_is_found_after_the_first() -> None:
-    """Of similar texts the first stays; a different text stays; case and white space do not matter."""
-    texts = {"a": TEXT, "b": DIFFERENT, "c": SIMILAR, "d": TEXT.upper().replace(" ", "\n"), "e": "short"}
-    signatures = [(name, signature(text)) for name, text in texts.items()]
-    assert similar_to_earlier(signatures, 0.85) == ["c", "d"]
+def exact(texts: list[list[str]]) -> float:
+    """The Jaccard similarity of the word 5-grams of two texts."""
+    grams = [{tuple(words[i : i + WORDS]) for i in range(len(words) - WORDS + 1)} for words in texts]
+    return len(grams[0] & grams[1]) / len(grams[0] | grams[1])
 
 
-def test_a_threshold_of_one_finds_only_equal_texts() -> None:
-    """The threshold is what decides."""
-    assert similar_to_earlier([("a", signature(TEXT)), ("b", signature(SIMILAR))], 1.0) == []
+def estimated(texts: list[str]) -> float:
+    """What the signatures of two texts tell of their similarity."""
+    rows = np.frombuffer(b"".join(fingerprint(text)[1] for text in texts), np.uint8).reshape(-1, PERMUTATIONS)
+    return float(similarity(rows, np.array([0]), np.array([1]))[0])
 
 
-def test_the_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the optional library, the error says what to install."""
-    real_import = builtins.__import__
+@pytest.mark.parametrize(("words", "between"), [(ENGLISH, " "), (CHINESE, "")], ids=["English", "Chinese"])
+@pytest.mark.parametrize("changed", [0, 3, 20, 60, 300])
+def test_signatures_tell_the_similarity(words: list[str], between: str, changed: int) -> None:
+    """Within four deviations of the estimate, with spaces between the words and without."""
+    other = list(words)
+    for place in random.Random(changed).sample(range(len(words)), changed):
+        other[place] = "X" * 3
+    true = exact([words, other])
+    found = estimated([between.join(words), between.join(other)])
+    assert found == pytest.approx(true, abs=4 * (max(true * (1 - true), 0.01) / PERMUTATIONS) ** 0.5)
 
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "datasketch":
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
 
-    check_installed()
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match="near-duplicates"):
-        check_installed()
+def test_white_space_makes_no_difference_and_case_only_to_the_digest() -> None:
+    """Lines folded elsewhere are the same text; other case is a near copy; another text is neither."""
+    text = " ".join(ENGLISH)
+    digest, signature = fingerprint(text)
+    for spaced in (
+        text.replace(" ", "\n"),
+        f"\t{text}  ",
+        text.replace(" ", "\u00a0", 40),
+        text.replace(" ", " \r\n "),
+    ):
+        assert fingerprint(spaced) == (digest, signature)
+    assert fingerprint(text.upper())[0] != digest
+    assert fingerprint(text.upper())[1] == signature
+    assert fingerprint(text + " end")[0] != digest
+    assert estimated([text, " ".join(reversed(ENGLISH))]) < 0.1
+
+
+def test_signatures_are_fixed_for_ever() -> None:
+    """They decide what a stored corpus holds: another library or machine must make the same."""
+    assert fingerprint("The queue keeps each message for seven days.")[1][:8].hex() == "93e46b9074208069"
+
+
+@pytest.mark.parametrize("text", ["", " ", "one", "one two three", "\ud800", "a" * 100_000, "a " * 100_000])
+def test_any_text_has_a_fingerprint(text: str) -> None:
+    """However short, long or odd."""
+    assert [len(part) for part in fingerprint(text)] == [16, PERMUTATIONS]

@@ -2,6 +2,7 @@
 
 `before/keys.json` holds the keys of 32 plans, four kinds of source by four sets of settings, alone and joint;
 `before/store.json` the manifests of a small store. Both were written before stages declared their own keys.
+What has changed a key on purpose since then is listed here, and nothing else may have.
 """
 
 import json
@@ -13,6 +14,9 @@ import pytest
 
 from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.settings import SourceSettings
+from tasks.filter_markdown.joining import join_corpora
+from tasks.filter_markdown.settings import FilterSettings
+from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.pinned import PinnedModel, resolve_model
 from tasks.run.joint import Pinned, joint_recipes, make_part, named_parts
 from tasks.run.plan import chained_keys, corpus_recipes, make_plan, model_recipes
@@ -21,6 +25,12 @@ from tasks.store.folders import Store
 
 BEFORE = Path(__file__).parent / "before"
 KEYS = json.loads((BEFORE / "keys.json").read_text(encoding="utf-8"))
+INCLUDE = ["**/*.md"]
+"""What `source.include` was if it was not given."""
+VERSIONS = {filter_markdown: 1, join_corpora: 1}
+"""Stages that make another result since then, and which version they had."""
+NEW = {"languages", "boilerplate_share"}
+"""Settings of the filter that there were not."""
 WORDS = ["key", "lease", "chunk", "blob", "queue", "token"]
 SMALL: dict[str, Any] = {
     "filter": {"min_chars": 50},
@@ -41,7 +51,10 @@ def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
     model = settings.model
     base = resolve_model(model) if model.from_scratch else PinnedModel(**KEYS["hub"])
     pinned = {
-        name: Pinned(settings=SourceSettings(**source["settings"]), source=PinnedSource(**source["pinned"]))
+        name: Pinned(
+            settings=SourceSettings(**{"include": INCLUDE} | source["settings"]),
+            source=PinnedSource(**source["pinned"]),
+        )
         for name, source in plan["sources"].items()
     }
     if plan["joint"]:
@@ -56,11 +69,24 @@ def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
     return {kind.stage: key for kind, key in keys.items()}
 
 
+@pytest.fixture
+def as_before(monkeypatch):
+    """The versions and the settings of the earlier version."""
+    keyed = FilterSettings.keyed
+    monkeypatch.setattr(
+        FilterSettings, "keyed", lambda self: {k: v for k, v in keyed(self).items() if k not in NEW}
+    )
+    for stage in (filter_markdown, join_corpora):
+        monkeypatch.setitem(vars(stage), "version", VERSIONS[stage])
+    monkeypatch.setitem(vars(filter_markdown), "recipe", FilterSettings.keyed)
+
+
 @pytest.mark.parametrize(
     "plan", KEYS["plans"], ids=lambda plan: f"{'+'.join(plan['sources'])}-{len(str(plan['settings']))}"
 )
+@pytest.mark.usefixtures("as_before")
 def test_every_key_is_what_it_was(plan, tmp_path):
-    """All six keys of a plan, and those of a joint one's parts, are those of the earlier version."""
+    """All six keys of a plan, and those of a joint one's parts, differ by nothing but what is listed."""
     assert keys_of(plan, Store(str(tmp_path))) == plan["keys"]
 
 
@@ -80,18 +106,27 @@ def living(tmp_path):
     for page in range(6):
         words = " ".join(f"The {word} of page {page} is stored." for word in WORDS * 6)
         (tmp_path / "handbook" / f"{page}.md").write_text(f"# Page {page}\n\n{words}\n", encoding="utf-8")
-    places = {"source": {"folder": tmp_path / "handbook"}, "store": str(tmp_path / "store")}
-    return SMALL | places
+    source = {"folder": tmp_path / "handbook", "include": INCLUDE}
+    return SMALL | {"source": source, "store": str(tmp_path / "store")}
 
 
+def test_the_documents_of_a_living_store_are_reused(living):
+    """The same settings find what was fetched; what is made of it by other rules is made again."""
+    plan = make_plan(Settings.model_validate(living))
+    reused = [name for name, target in plan.targets.items() if target.action == "reuse"]
+    assert reused == ["documents"]
+
+
+@pytest.mark.usefixtures("as_before")
 def test_a_living_store_is_reused(living):
-    """The same settings find every result of the earlier version, and nothing runs again."""
+    """With the earlier version's rules every result is found, and nothing runs again."""
     plan = make_plan(Settings.model_validate(living))
     assert {name: target.action for name, target in plan.targets.items()} == dict.fromkeys(
         ("documents", "corpus", "dataset", "tokenized", "training", "models"), "reuse"
     )
 
 
+@pytest.mark.usefixtures("as_before")
 def test_a_changed_setting_runs_from_its_stage_on(living):
     """Of a living store, what comes before the change is reused, and the change is named."""
     train = living["train"] | {"learning_rate": 1e-4}

@@ -3,7 +3,9 @@
 import hashlib
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from tasks.filter_markdown.settings import FilterSettings
 from tests.tasks.filter_markdown.test_corpus import run, snapshot
@@ -100,3 +102,56 @@ def test_the_held_out_share_is_that_of_the_paths_hashes(tmp_path: Path, fraction
     assert {row["path"] for row in rows if row["split"] == "eval"} == expected
     assert {row["path"] for row in rows if row["split"] == "train"} == set(texts) - expected
     assert counts.eval_documents == len(expected)
+
+
+LANGUAGES = {
+    "de.md": "Mit diesem Befehl wird der Dienst gestartet und die Konfiguration aus der Datei gelesen.",
+    "en.md": "This command starts the service and reads its configuration from the file beside it.",
+    "fr.md": "Cette commande démarre le service et lit la configuration à partir du fichier.",
+    "zh.md": "此命令启动服务，并从文件中读取配置，然后等待下一个请求。",
+    "und.md": "0x7f 12.5 == { } [ ] 99",
+}
+
+
+@pytest.mark.setting("filter.languages")
+@pytest.mark.parametrize("languages", [[], ["en"], ["zh", "de", "de"], ["fr", "und"]])
+def test_texts_of_the_languages_asked_for_are_kept(tmp_path: Path, languages: list[str]) -> None:
+    """All if none is named; the others are counted as dropped, each with its reason."""
+    stay = {f"{language}.md" for language in languages} if languages else set(LANGUAGES)
+    assert set(kept(tmp_path, LANGUAGES, languages=languages)) == stay
+    dropped = pq.read_table(tmp_path / "out" / "dropped.parquet").to_pylist()
+    assert {row["path"]: row["reason"] for row in dropped} == dict.fromkeys(
+        set(LANGUAGES) - stay, "other_language"
+    )
+
+
+@pytest.mark.parametrize("code", ["EN", "en-US", "english", "xx", ""])
+def test_a_language_that_is_not_told_apart_is_refused(code: str) -> None:
+    """The message says what a code looks like; order and doubles make no other key."""
+    with pytest.raises(ValidationError, match=r"give two-letter codes \(ISO 639-1\), such as en"):
+        FilterSettings(languages=["en", code])
+    assert (
+        FilterSettings(languages=["fr", "en", "fr"]).keyed() == FilterSettings(languages=["en", "fr"]).keyed()
+    )
+
+
+@pytest.mark.setting("filter.boilerplate_share")
+@pytest.mark.parametrize(
+    ("share", "gone"),
+    [(None, []), (0.3, ["Rate this page.", "See also", "Rarely"]), (0.8, ["Rate this page."])],
+)
+def test_lines_in_so_many_documents_are_taken_out(
+    tmp_path: Path, share: float | None, gone: list[str]
+) -> None:
+    """A line in more than the share of the documents goes from all of them; what few say stays."""
+    texts = {
+        f"{n:02}.md": "\n\n".join(
+            [f"Title {n}", "See also" if n % 2 else "Rarely", f"The text {n // 2}.", "Rate this page."]
+        )
+        for n in range(20)
+    }
+    found = kept(tmp_path, texts, cleaning="text", duplicates="keep", boilerplate_share=share)
+    assert found == {
+        path: "\n\n".join(line for line in text.split("\n\n") if line not in gone)
+        for path, text in texts.items()
+    }

@@ -55,8 +55,10 @@ def test_every_number_has_bounds(name, field, nested):
         {"publish": {"model_name": "../up"}},
         {"model": {"from_scratch": {}, "revision": "v2"}},
         {"filter": {"cleaning": "raw", "keep_code": False}},
-        {"filter": {"near_duplicate_threshold": 0.5}},
-        {"filter": {"duplicates": "keep", "near_duplicate_threshold": 0.5}},
+        {"filter": {"near_duplicate_threshold": 0.5, "eval_fraction": 0}},
+        {"filter": {"duplicates": "keep", "near_duplicate_threshold": 0.5, "eval_fraction": 0}},
+        {"filter": {"languages": ["english"]}},
+        {"filter": {"boilerplate_share": 1.5}},
         {"filter": {"min_chars": 300, "max_chars": 300}},
     ],
 )

@@ -37,6 +37,8 @@ SSH = "fatal: Could not read from remote repository.\n\nPlease make sure you hav
         ("error: RPC failed; curl 56 GnuTLS recv error (-9)\nfatal: early EOF", NetworkError),
         ("fatal: protocol error: bad line length character: <htm", NetworkError),
         (SSH, NetworkError),
+        ("remote: fatal: bad tree object abc\nfatal: early EOF", UserError),
+        ("fatal: aborting due to possible repository corruption on the remote side.", UserError),
         ("fatal: bad object HEAD", BrokenCloneError),
         ("", BrokenCloneError),
     ],
@@ -54,3 +56,14 @@ def test_a_local_command_never_blames_the_network() -> None:
     assert type(told) is BrokenCloneError
     full = error_of("fatal: No space left on device", command="ls-tree", status=128, place="x")
     assert type(full) is UserError
+
+
+@pytest.mark.parametrize(
+    "printed", [SSH, "fatal: the remote end hung up upon initial contact", "fatal: early EOF"]
+)
+@pytest.mark.parametrize("command", ["fetch", "ls-remote"])
+def test_a_repository_on_this_machine_is_no_network(printed: str, command: str) -> None:
+    """To a local path no line can break: it is damaged, which the user must mend, and nothing is retried."""
+    error = error_of(printed, command=command, status=128, place="/docs", local=True)
+    assert type(error) is UserError
+    assert "/docs is damaged" in str(error)
