@@ -1,75 +1,73 @@
-"""The words in raw HTML. Tags, comments, scripts and styles go; what they surround stays.
+"""The words in raw HTML. Tags, comments, scripts and styles go; what they surround stays, as it is shaped.
 
-The Markdown parser has already found where HTML begins and ends: a single tag inside a paragraph, or a
-block of lines, which a real HTML parser takes apart here.
+The Markdown parser has already found where HTML begins and ends: a single tag inside a paragraph, or a block
+of lines, which an HTML parser takes apart here. What stands in a block is text, and not Markdown again. A
+table's rows, a list's items and a definition list's terms stand on lines of their own.
 """
 
 import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from tasks.filter_markdown.forgiving import ForgivingParser
+from tasks.filter_markdown.forgiving import ForgivingParser, decoded
+from tasks.filter_markdown.layout import row
+from tasks.filter_markdown.tags import (
+    BLOCK_TAGS,
+    LINE,
+    SILENT_TAGS,
+    SUBSCRIPT,
+    SUPERSCRIPT,
+    is_written,
+    scripts,
+)
 
-_BLOCK_NAMES = (
-    "address article aside blockquote body br button canvas caption center dd details dialog div dl dt "
-    "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe legend li main menu "
-    "nav ol optgroup option p pre search section select summary table tbody tfoot thead title tr ul "
-    "video audio"
-)
-_BLOCK_TAGS = frozenset(_BLOCK_NAMES.split())
-"""Elements that begin a new line."""
-_INLINE_NAMES = (
-    "a abbr acronym area b base bdi bdo big cite code col colgroup data datalist del dfn em embed font g i "
-    "img input ins kbd label link map mark meta meter nobr noscript object output param path picture "
-    "progress q rp rt ruby s samp script slot small source span strike strong style sub sup svg td template "
-    "textarea th time track tt u var wbr"
-)
-_INLINE_TAGS = frozenset(_INLINE_NAMES.split())
-_SILENT_TAGS = frozenset({"script", "style", "template", "title", "svg"})
-"""Elements whose contents are no words of the document."""
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)\s*(/?)")
 _STRAY = re.compile(r"<(?![^<>]*+>)")
 """A `<` that no `>` follows before the next."""
-
-LINE = "\r"
-"""Stands for a line break that a tag makes; text has no other carriage return."""
-
-
-def words_of_tag(tag: str) -> str:
-    """What stays of one tag or comment inside a paragraph: nothing, a line break, or a placeholder.
-
-    Authors write `<resource-group>` for a name to fill in. It parses as a tag, but it is part of the
-    sentence, so a tag that HTML does not know and that has no attributes stays as it is.
-    """
-    match = _TAG.match(tag)
-    if match is None:
-        return ""
-    name = match[2].lower()
-    if name in _BLOCK_TAGS:
-        return LINE
-    if name in _INLINE_TAGS or match[1] or match[3] or match.end() != len(tag) - 1:
-        return ""
-    return tag
+_RAW_TAG = re.compile(r"<(/?)(script|style|pre|textarea)\b", re.IGNORECASE)
+_UNCLOSED = re.compile(r"^( {0,3})<(?=(?:script|style|pre|textarea)\b)", re.MULTILINE | re.IGNORECASE)
+_CLOSING = re.compile(r"</([A-Za-z][^\s<>/]*)")
+_AMPERSAND = "\ufdd3"
+"""Stands for `&` while the HTML is parsed: Python's parser takes references without a semicolon, as in
+`&copy_x`."""
+_LISTS = frozenset({"ul", "ol", "dl", "menu"})
 
 
-def silent_tag(tag: str) -> int:
-    """1 for a tag that opens an element without words (`<style>`), -1 for one that closes it, else 0."""
-    match = _TAG.match(tag)
-    if match is None or match[2].lower() not in _SILENT_TAGS or tag.endswith("/>"):
-        return 0
-    return -1 if match[1] else 1
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A line of words, or a block of code."""
+
+    text: str
+    is_code: bool = False
+    group: int = 0
+    """The table or list that it is a line of, or 0."""
 
 
-def words_of_block(html: str) -> list[tuple[str, bool]]:
-    """The pieces of a block of HTML lines, in order, each with whether it is preformatted code.
+def closed_tags(html: str) -> frozenset[str]:
+    """The names of all closing tags."""
+    return frozenset(name.lower() for name in _CLOSING.findall(html))
 
-    A piece that is not code is Markdown still: authors put it right below a tag, and character references
-    are left for the Markdown parser to decode.
+
+def words_of_block(
+    html: str,
+    closed: Callable[[str], bool] | None = None,
+    guard: Callable[[str], str] | None = None,
+    reference: Callable[[str], str] | None = None,
+) -> list[Piece]:
+    """The pieces of a block of HTML lines, in order.
+
+    Args:
+        closed: whether an element is closed somewhere in the document.
+        reference: the name that an address of an API's documentation is read as.
+        guard: what stands for code in a sentence until the builders' marks are taken out.
     """
     html = without_comments(html).partition("<!--")[0]
     if not html.strip():
         return []
-    reader = _Reader()
+    names = Counter(name.lower() for name in _CLOSING.findall(html))
+    reader = _Reader(names, closed or names.__contains__, guard or str, reference or str)
     # What is not closed would make the HTML parser search to the end again and again.
-    reader.feed(_STRAY.sub("&lt;", html))
+    reader.feed(_STRAY.sub("&lt;", html).replace("&", _AMPERSAND))
     reader.close()
     return reader.finish()
 
@@ -87,69 +85,186 @@ def without_comments(text: str) -> str:
     return "".join((*kept, text[position:]))
 
 
-class _Reader(ForgivingParser):
-    """Collects the words, one paragraph for every element that begins a new line."""
+def without_unclosed(html: str) -> str | None:
+    """A block whose first element nothing closes, so that it hides what follows, as the text that it is."""
+    if not _UNCLOSED.match(html):
+        return None
+    opened: dict[str, list[int]] = {}
+    for tag in _RAW_TAG.finditer(html):
+        places = opened.setdefault(tag[2].lower(), [])
+        if not tag[1]:
+            places.append(tag.start())
+        elif places:
+            places.pop()
+    never = {place for places in opened.values() for place in places}
+    if html.find("<") not in never:
+        return None
+    return _UNCLOSED.sub(lambda tag: f"{tag[1]}\\<" if tag.end(1) in never else tag[0], html)
 
-    def __init__(self) -> None:
+
+class _Reader(ForgivingParser):
+    """Collects the words, a piece for every element that begins a new line."""
+
+    def __init__(
+        self,
+        names: Counter[str],
+        closed: Callable[[str], bool],
+        guard: Callable[[str], str],
+        reference: Callable[[str], str],
+    ) -> None:
         super().__init__()
-        self._pieces: list[tuple[str, bool]] = []
+        self._names, self._closed = names, closed
+        self._guard, self._reference = guard, reference
+        self._pieces: list[Piece] = []
         self._current: list[str] = []
-        self._silent = 0
-        self._code = 0
+        self._cells: list[str] | None = None
+        self._in_cell = False
+        self._groups: list[int] = []
+        self._last_group = 0
+        self._hidden = ""  # the element without words that is open
+        self._pre = self._code = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a line where the element does, and note elements of code or without words."""
-        if tag == "pre":
-            self._end_piece()
+        raw = self.get_starttag_text() or ""
+        if self._hidden:
+            return
+        if not self._names[tag] and is_written(tag, raw, closed=self._closed(tag), in_sentence=False):
+            self.handle_data(raw)
+        elif tag == "pre":
+            self._end_row()
+            self._end_line()
+            self._pre += 1
+        elif self._pre and tag not in BLOCK_TAGS and tag not in SILENT_TAGS:
+            pass
+        elif tag in SILENT_TAGS:
+            self._hidden = tag if self._names[tag] else ""
+        elif tag in ("td", "th"):
+            self._begin_cell()
+        elif tag == "tr":
+            self._end_row()
+        elif tag in BLOCK_TAGS:
+            self._break(tag)
+            if tag == "table" or tag in _LISTS:
+                self._open_group(tag)
+        elif tag in ("code", "kbd", "samp", "tt"):
             self._code += 1
-        elif tag in _SILENT_TAGS:
-            self._silent += 1
-        elif tag in _BLOCK_TAGS:
-            self._current.append("\n" if self._code else "\n\n")
-        elif tag not in _INLINE_TAGS and not attrs:
-            self.handle_data(self.get_starttag_text() or "")
+        elif tag == "sup":
+            self._current.append(SUPERSCRIPT)
+        elif tag == "sub":
+            self._current.append(SUBSCRIPT)
+        elif tag == "xref":
+            address = next((value or "" for name, value in attrs if name in ("href", "uid")), "")
+            self._current.append(self._reference(address))
 
     def handle_endtag(self, tag: str) -> None:
         """End what the start tag began; a stray end tag changes nothing."""
-        if tag == "pre" and self._code:
-            self._end_piece()
-            self._code -= 1
-        elif tag in _SILENT_TAGS:
-            self._silent = max(0, self._silent - 1)
+        self._names[tag] -= 1
+        if self._hidden:
+            self._hidden = "" if tag == self._hidden else self._hidden
+        elif tag == "pre" and self._pre:
+            self._end_pre()
         elif tag in ("td", "th"):
-            self._current.append(" | ")
-        elif tag in _BLOCK_TAGS:
-            self._current.append("\n" if self._code else "\n\n")
+            self._end_cell()
+        elif tag == "tr":
+            self._end_row()
+        elif tag in BLOCK_TAGS:
+            self._break(tag)
+            if tag == "table":
+                self._end_row()
+            if (tag == "table" or tag in _LISTS) and self._groups:
+                self._groups.pop()
+        elif tag in ("code", "kbd", "samp", "tt"):
+            self._code = max(0, self._code - 1)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element without contents only breaks the line."""
-        if tag in _BLOCK_TAGS:
-            self._current.append("\n\n")
+        if self._hidden:
+            return
+        if tag in BLOCK_TAGS:
+            self._break(tag)
+        elif tag == "xref":
+            self.handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
         """Words between tags."""
-        if not self._silent:
+        if self._hidden:
+            return
+        if self._pre:
             self._current.append(data)
+        elif self._code and data.strip():
+            self._current.append(self._guard(decoded(data.replace(_AMPERSAND, "&"))))
+        else:
+            self._current.append(data.replace("\r", " "))
 
-    def handle_entityref(self, name: str) -> None:
-        """Left as it is: the Markdown parser decodes it, or code does at its end."""
-        self.handle_data(f"&{name};")
-
-    def handle_charref(self, name: str) -> None:
-        """As `handle_entityref`."""
-        self.handle_data(f"&#{name};")
-
-    def finish(self) -> list[tuple[str, bool]]:
+    def finish(self) -> list[Piece]:
         """All pieces, after `close`."""
-        self._end_piece()
+        if self._pre:
+            self._end_pre()
+        self._end_row()
+        self._end_line()
         return self._pieces
 
-    def _end_piece(self) -> None:
-        text = "".join(self._current)
-        self._current = []
-        if not text.strip():
+    def _open_group(self, tag: str) -> None:
+        if tag == "table" or not self._groups:
+            self._last_group += 1
+        self._groups.append(self._last_group)
+        if tag == "table":
+            self._end_row()
+
+    def _break(self, tag: str) -> None:
+        """Begin a new line; within a cell a space, within code a line of code."""
+        if self._pre:
+            self._current.append("\n")
+        elif self._cells is not None:
+            self._current.append(" ")
+        elif tag == "br":
+            self._current.append(LINE)
+        else:
+            self._end_line()
+
+    def _begin_cell(self) -> None:
+        if self._pre:
             return
-        if not self._code:
-            # An indent would make code of it, a cell's end without a next cell a stray bar.
-            text = "\n".join(line.strip().removesuffix(" |") for line in text.split("\n"))
-        self._pieces.append((text, self._code > 0))
+        if self._cells is None:
+            self._end_line()
+            self._cells = []
+        self._end_cell()
+        self._in_cell = True
+
+    def _end_cell(self) -> None:
+        # Words between two cells are a cell, so that none is lost.
+        if self._cells is not None and not self._pre:
+            text = self._take().replace("\n", " ")
+            if text or self._in_cell:
+                self._cells.append(text)
+            self._in_cell = False
+
+    def _end_row(self) -> None:
+        if self._pre or self._cells is None:
+            return
+        self._end_cell()
+        text = row(self._cells)
+        self._cells = None
+        if text:
+            self._pieces.append(Piece(text, group=self._groups[-1] if self._groups else 0))
+
+    def _end_line(self) -> None:
+        if text := self._take():
+            self._pieces.append(Piece(text, group=self._groups[-1] if self._groups else 0))
+
+    def _end_pre(self) -> None:
+        self._pre -= 1
+        code = decoded("".join(self._current).replace(_AMPERSAND, "&")).strip("\n")
+        self._current = []
+        if code.strip():
+            self._pieces.append(Piece(code, is_code=True))
+
+    def _take(self) -> str:
+        """The words read so far, as the lines that their breaks make."""
+        if not self._current:
+            return ""
+        text = decoded("".join(self._current).replace(_AMPERSAND, "&"))
+        self._current = []
+        lines = (" ".join(line.split()) for line in scripts(text).split(LINE))
+        return "\n".join(line for line in lines if line)

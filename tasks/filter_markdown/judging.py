@@ -154,7 +154,7 @@ def _clean(source: str, settings: FilterSettings) -> Cleaned | None:
     try:
         if settings.cleaning == "raw":
             return clean_raw(source)
-        return clean_text(source, keep_code=settings.keep_code)
+        return clean_text(source, keep_code=settings.keep_code, dialects=settings.dialects)
     except BaseException as error:
         # A panic of the parser is no Exception, and its class cannot be imported.
         if type(error).__name__ != "PanicException":

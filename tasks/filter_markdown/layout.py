@@ -22,6 +22,9 @@ class Layout:
         self._last_group = 0
         self._groups = 0
 
+    def __len__(self) -> int:
+        return self._length
+
     def new_group(self) -> int:
         """A number for a list or table, whose lines stand together."""
         self._groups += 1
@@ -39,6 +42,19 @@ class Layout:
             self._code_spans.append((self._length, self._length + len(text)))
         self._length += len(text)
 
-    def finish(self) -> Cleaned:
-        """What has been laid out."""
-        return Cleaned(text="".join(self._parts), code_spans=self._code_spans)
+    def finish(self, title: str = "") -> Cleaned:
+        """What has been laid out, below `title`."""
+        if not title or not self._parts:
+            return Cleaned(text=title + "".join(self._parts), code_spans=self._code_spans)
+        text = "".join((title, "\n\n", *self._parts))
+        before = len(title) + 2
+        return Cleaned(text=text, code_spans=[(a + before, b + before) for a, b in self._code_spans])
+
+
+def row(cells: list[str]) -> str:
+    """A table's row: its cells with bars between them, without empty ones at the end."""
+    last = next((n for n in range(len(cells), 0, -1) if cells[n - 1]), 0)
+    if not last:
+        return ""
+    first, *others = cells[:last]
+    return (first + "".join(f" | {cell}" if cell else " |" for cell in others)).strip()

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.filter_markdown.dialects.known import names
 from tasks.filter_markdown.language_codes import KNOWN, UNTOLD
 from tasks.stage.keys import StageSettings
 
@@ -16,11 +17,18 @@ class FilterSettings(StageSettings):
     cleaning: Literal["text", "raw"] = Field(
         "text",
         title="Cleaning",
-        description="text: front matter, comments, link targets, images and DocFX markup gone; "
+        description="text: front matter, comments, link targets, images and builders' markup gone; "
         "raw: the Markdown as it is.",
     )
     keep_code: bool = Field(
         True, title="Keep code blocks", description="Keep code blocks in the cleaned text (`text` only)."
+    )
+    dialects: list[str] = Field(
+        list(names()),
+        title="Dialects",
+        description="Builders whose marks are taken out of the pages that have them (`text` only): "
+        f"{', '.join(names())}.",
+        json_schema_extra={"items": {"type": "string", "enum": list(names())}, "uniqueItems": True},
     )
     min_chars: int = Field(
         200,
@@ -85,12 +93,24 @@ class FilterSettings(StageSettings):
         # Their order and number change nothing, so they do not change the key.
         return sorted(set(languages))
 
+    @field_validator("dialects")
+    @classmethod
+    def _known_dialects(cls, chosen: list[str]) -> list[str]:
+        if unknown := sorted(set(chosen) - set(names())):
+            raise ValueError(f"no dialect is called {', '.join(unknown)}: choose among {', '.join(names())}")
+        return sorted(set(chosen))  # the order changes nothing, so it is in no key
+
     @model_validator(mode="after")
     def _each_has_an_effect(self) -> Self:
         if self.cleaning == "raw" and not self.keep_code:
             raise ValueError(
                 "keep_code is off, but cleaning raw leaves the Markdown as it is: choose cleaning text, "
                 "or leave keep_code on"
+            )
+        if self.cleaning == "raw" and self.changed("dialects"):
+            raise ValueError(
+                "dialects are chosen, but cleaning raw leaves the Markdown as it is: choose cleaning text, "
+                "or leave dialects out"
             )
         if self.duplicates != "near" and self.eval_fraction == 0 and self.changed("near_duplicate_threshold"):
             raise ValueError(

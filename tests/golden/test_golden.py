@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from tasks.filter_markdown.dialects.known import names
 from tasks.stage.stage import Stage
 from tests.golden import versions
 from tests.golden.making import MAKERS, Line, Made, corpora
 
 ROOT = Path(__file__).parents[2]
 RULES = (
-    "boilerplate", "cleaning", "decoding", "docfx", "dropping", "groups", "html_text", "judging", "languages",
-    "layout", "near_duplicates",
+    "attributes", "blocks", "boilerplate", "cleaning", "decoding", "dropping", "groups", "html_text",
+    "judging", "languages", "layout", "near_duplicates", "reading", "rules", "tags", "templates",
+    *(f"dialects.{name}" for name in names()),
 )  # fmt: skip
 """The files of `tasks/filter_markdown` that decide what stays of a document."""
 
@@ -130,7 +132,7 @@ UNREACHED = (
 
 def test_the_golden_documents_walk_every_rule(tmp_path: Path) -> None:
     """Each rule of cleaning and dropping is needed by one of them: another could change unseen."""
-    files = [ROOT / "tasks" / "filter_markdown" / f"{name}.py" for name in RULES]
+    files = [ROOT / "tasks" / "filter_markdown" / f"{name.replace('.', '/')}.py" for name in RULES]
     for name in RULES:  # what an earlier test left in a cache would not be walked again
         for value in vars(importlib.import_module(f"tasks.filter_markdown.{name}")).values():
             getattr(value, "cache_clear", lambda: None)()

@@ -63,7 +63,7 @@ Hidden **text**.
 CLEANED = """\
 Push an image
 
-A registry stores images, wrapped & linked. See the docs or nothing.
+A registry stores images, wrapped & linked. See the docs or [nothing][missing].
 
 Use az acr login for <registry-name>.
 
@@ -123,7 +123,7 @@ def test_raw_is_the_text_as_it_is() -> None:
         ("<details>\n<!-- a\n\nb -->\nText", "Text"),
         ("Before <!-- a\n\nb --> after\n\n```\n<!-- code -->\n```", "Before after\n\n<!-- code -->"),
         ("<a name='x'></a>\n## Heading\nwith [a link](x.md)", "Heading\n\nwith a link"),
-        ("<ul>\n<li>One [link](x.md)</li>\n<li>Two</li>\n</ul>", "One link\n\nTwo"),
+        ("<ul>\n<li>One [link](x.md)</li>\n<li>Two</li>\n</ul>", "One [link](x.md)\nTwo"),
         ("<pre>a &lt; b\n  c</pre>", "a < b\n  c"),
         ("a<br>b", "a\nb"),
         ("a\u00a0b\u200bc &nbsp; d", "a bc d"),

@@ -29,7 +29,7 @@ INCLUDE = ["**/*.md"]
 """What `source.include` was if it was not given."""
 VERSIONS = {filter_markdown: 1, join_corpora: 1}
 """Stages that make another result since then, and which version they had."""
-NEW = {"languages", "boilerplate_share"}
+NEW = {"dialects", "languages", "boilerplate_share"}
 """Settings of the filter that there were not."""
 WORDS = ["key", "lease", "chunk", "blob", "queue", "token"]
 SMALL: dict[str, Any] = {

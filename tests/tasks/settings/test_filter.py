@@ -155,3 +155,23 @@ def test_lines_in_so_many_documents_are_taken_out(
         path: "\n\n".join(line for line in text.split("\n\n") if line not in gone)
         for path, text in texts.items()
     }
+
+
+@pytest.mark.setting("filter.dialects")
+@pytest.mark.parametrize("dialects", [["hugo", "mkdocs"], ["docfx"], []])
+def test_the_marks_of_the_chosen_builders_go(tmp_path: Path, dialects: list[str]) -> None:
+    """Those of the others stay in the text."""
+    page = '{{< note >}} Text\n\n!!! note "Title"\n\n    Text :::zone\n\n:::zone a\nText\n'
+    found = kept(tmp_path, {"a.md": page}, cleaning="text", dialects=dialects)["a.md"]
+    assert ("{{<" in found) is ("hugo" not in dialects)
+    assert ("!!!" in found) is ("mkdocs" not in dialects)
+    assert (":::zone a" in found) is ("docfx" not in dialects)
+
+
+def test_dialects_are_a_set_of_known_names() -> None:
+    """Their order makes no other key, and a name that is none is refused with those that are."""
+    assert FilterSettings(dialects=["mkdocs", "hugo", "mkdocs"]).keyed()["dialects"] == ["hugo", "mkdocs"]
+    with pytest.raises(ValueError, match=r"called sphinxx: choose among docfx, .*myst"):
+        FilterSettings(dialects=["sphinxx"])
+    with pytest.raises(ValueError, match="choose cleaning text"):
+        FilterSettings(cleaning="raw", dialects=["hugo"])

@@ -1,0 +1,53 @@
+"""What a dialect is: its marks, and what each of them leaves for a reader.
+
+A new builder is a new file here with a `DIALECT`, and a test file; nothing else names it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from tasks.filter_markdown.blocks import Page
+from tasks.filter_markdown.templates import Piece
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dialect:
+    """A builder's additions to Markdown."""
+
+    name: str
+    lines: str = r"(?!)"
+    """The pattern of what a line that `blocks` reads begins with, behind its indent, quote and list marks."""
+    signs: tuple[re.Pattern[str], ...] = ()
+    """What without one of which `templates` and `text` have nothing to do. Each begins with a character, by
+    which a source is looked over fast."""
+    templates: Callable[[str], Iterable[Piece]] | None = None
+    """Finds the tags that are put aside before the parse."""
+    blocks: Callable[[Page], bool] | None = None
+    """Reads a line that is neither code nor HTML; True where it was the builder's."""
+    text: Callable[[str], str] | None = None
+    """A block's words without the builder's marks. Code in it is `\\0number\\0`, out of its reach."""
+    role: Callable[[str, str], str] | None = None
+    """What a reader sees of code behind a name in braces, by the name and the code."""
+    reference: Callable[[str], str] | None = None
+    """The name that a reader sees of an address of an API's documentation."""
+    marks: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    """By name, what prose must not hold any more: what is left over is counted by these."""
+
+    def concerns(self, source: str) -> bool:
+        """Whether a source has marks that are not a line's."""
+        for sign in self.signs:
+            if sign.pattern.removeprefix("\\")[0] in source and sign.search(source):
+                return True
+        return False
+
+
+_LINE_BEGIN = r"\n[ \t>]*+(?:(?:[-*+]|[0-9]+[.)])[ \t]+)*+(?=[^\s\w|#]|import|export)"
+"""What may stand before a mark on a line; the source has a line end before its first line."""
+
+
+@cache
+def line_pattern(dialects: tuple[Dialect, ...], *extra: str) -> re.Pattern[str]:
+    """Finds a line that one of the dialects may read, or that begins with one of the patterns in `extra`."""
+    return re.compile(f"{_LINE_BEGIN}(?:{'|'.join([*extra, *(dialect.lines for dialect in dialects)])})")

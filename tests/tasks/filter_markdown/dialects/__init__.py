@@ -1,0 +1,1 @@
+"""What each builder adds to Markdown is read as its readers see it."""
