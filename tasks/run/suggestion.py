@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tasks.cards import printable
+from tasks.train_model.card import learnt_first
 
 USUAL = "The [MASK] is ready."
 """Asked where no sentence got a better answer."""
-_ABSENT = 1_000
-"""The rank of a word that is not among the guesses."""
 
 
 class Suggestion(NamedTuple):
@@ -30,13 +29,4 @@ def suggest(samples: Sequence[dict[str, Any]], *options: str) -> Suggestion:
 
 def improved(samples: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The sample whose answer ranks higher than before, the highest first; None if there is none."""
-    ranks = [
-        (_rank(sample["after"], sample["answer"]), -_rank(sample["before"], sample["answer"]), place)
-        for place, sample in enumerate(samples)
-    ]
-    better = [rank for rank in ranks if rank[0] < -rank[1]]
-    return samples[min(better)[2]] if better else None
-
-
-def _rank(guesses: Sequence[str], answer: str) -> int:
-    return guesses.index(answer) if answer in guesses else _ABSENT
+    return next(iter(learnt_first(samples)), None)

@@ -7,6 +7,9 @@ from tasks.cards import code, figures_table, quote
 from tasks.records import TrainedModel
 from tasks.training.curve import loss_curve
 
+_ABSENT = 1_000
+"""The rank of a word that is not among the guesses."""
+
 
 def training_card(trained: TrainedModel) -> str:
     """How the training went: figures, then the loss curve."""
@@ -41,3 +44,16 @@ def guesses(sample: dict[str, Any]) -> str:
 
 def _best(tokens: Sequence[str], answer: str) -> str:
     return ", ".join(f"**{code(t)}**" if t == answer else code(t) for t in tokens[:3])
+
+
+def learnt_first(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The samples whose answer ranks higher than before training, the highest first."""
+    ranks = [
+        (_rank(sample["after"], sample["answer"]), -_rank(sample["before"], sample["answer"]), place)
+        for place, sample in enumerate(samples)
+    ]
+    return [samples[place] for after, before, place in sorted(ranks) if after < -before]
+
+
+def _rank(guesses: Sequence[str], answer: str) -> int:
+    return guesses.index(answer) if answer in guesses else _ABSENT

@@ -25,7 +25,7 @@ def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
     return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings)}
 
 
-@stage(TrainedModel, version=2, parents=(TokenizedDataset,), recipe=recipe)
+@stage(TrainedModel, version=3, parents=(TokenizedDataset,), recipe=recipe)
 def train_model(
     target: Target, tokenized: TokenizedDataset, base: PinnedModel, settings: TrainSettings
 ) -> TrainedModel:
