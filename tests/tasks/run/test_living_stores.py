@@ -22,12 +22,13 @@ from tasks.run.joint import Pinned, joint_recipes, make_part, named_parts
 from tasks.run.plan import chained_keys, corpus_recipes, make_plan, model_recipes
 from tasks.settings import Settings
 from tasks.store.folders import Store
+from tasks.train_model.stage import train_model
 
 BEFORE = Path(__file__).parent / "before"
 KEYS = json.loads((BEFORE / "keys.json").read_text(encoding="utf-8"))
 INCLUDE = ["**/*.md"]
 """What `source.include` was if it was not given."""
-VERSIONS = {filter_markdown: 1, join_corpora: 1}
+VERSIONS = {filter_markdown: 1, join_corpora: 1, train_model: 2}
 """Stages that make another result since then, and which version they had."""
 NEW = {"dialects", "languages", "boilerplate_share"}
 """Settings of the filter that there were not."""
@@ -76,8 +77,8 @@ def as_before(monkeypatch):
     monkeypatch.setattr(
         FilterSettings, "keyed", lambda self: {k: v for k, v in keyed(self).items() if k not in NEW}
     )
-    for stage in (filter_markdown, join_corpora):
-        monkeypatch.setitem(vars(stage), "version", VERSIONS[stage])
+    for stage, version in VERSIONS.items():
+        monkeypatch.setitem(vars(stage), "version", version)
     monkeypatch.setitem(vars(filter_markdown), "recipe", FilterSettings.keyed)
 
 
