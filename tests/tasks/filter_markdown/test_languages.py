@@ -37,7 +37,9 @@ def test_code_is_not_read() -> None:
     code = "\n".join(["for every item in the list: return the value of this item"] * 50)
     text = f"{TEXTS['de']}\n\n{code}\n\n{TEXTS['de']}"
     start = text.index(code)
-    assert language_of(prose_of(text, [(start, start + len(code))])) == "de"
+    prose = prose_of(text, [(start, start + len(code))])
+    assert prose == f"{TEXTS['de']}\n\n\n\n{TEXTS['de']}"
+    assert language_of(prose) == "de"
     assert prose_of(text, []) == text
 
 
