@@ -22,8 +22,8 @@ from tasks.filter_markdown.tags import (
     scripts,
 )
 
-_STRAY = re.compile(r"<(?![^<>]*+>)")
-"""A `<` that no `>` follows before the next."""
+_STRAY = re.compile(r"<(?:(?=!--)|(?![^<>]*+>))")
+"""A `<` that no `>` follows before the next, or of a comment that nothing closes."""
 _RAW_TAG = re.compile(r"<(/?)(script|style|pre|textarea)\b", re.IGNORECASE)
 _UNCLOSED = re.compile(r"^( {0,3})<(?=(?:script|style|pre|textarea)\b)", re.MULTILINE | re.IGNORECASE)
 _CLOSING = re.compile(r"</([A-Za-z][^\s<>/]*)")
@@ -61,8 +61,8 @@ def words_of_block(
         reference: the name that an address of an API's documentation is read as.
         guard: what stands for code in a sentence until the builders' marks are taken out.
     """
-    html = without_comments(html).partition("<!--")[0]
-    if not html.strip():
+    html = without_comments(html)
+    if not html.strip() or html.lstrip().startswith("<!--"):
         return []
     names = Counter(name.lower() for name in _CLOSING.findall(html))
     reader = _Reader(names, closed or names.__contains__, guard or str, reference or str)

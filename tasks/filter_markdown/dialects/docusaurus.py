@@ -21,6 +21,7 @@ _END_LINE = r"^[ \t>]*:{3,}[ \t]*$"
 _ATTRIBUTES = re.compile(r"\{[^{}]*\}")
 _TITLE = re.compile(r"title=\"([^\"]*)\"")
 _NO_TITLES = frozenset({"code-group", "v-pre", "raw", "tabs", "center", "left", "right", "cards"})
+_VALUE = re.compile(r"\{\{\s*\$\w[\w.]*\s*\}\}")
 _IMPORT = re.compile(r"<<<[ \t]*@?[\w./{}~-][^\s]*(?:[ \t]*\{[^{}]*\})?(?:[ \t]*\[[^\[\]]*\])?")
 _CONTENTS = re.compile(r"\[\[(?:toc|TOC|_TOC_|_toc_)\]\]")
 
@@ -60,14 +61,14 @@ def templates(source: str) -> list[Piece]:
     return [
         Piece(start=start, end=end)
         for start, end in between(source, "{{", "}}")
-        if source[start + 2 : end].lstrip().startswith("$")
+        if _VALUE.fullmatch(source, start, end) and not source.startswith("$", max(0, start - 1))
     ]
 
 
 DIALECT = Dialect(
     name="docusaurus",
     lines=rf":{{3,}}+[ \t]*+(?:\n|\Z|(?i:{'|'.join(sorted(NAMES))})\b)|<<<|\[\[_?(?:toc|TOC)_?\]\]",
-    signs=(re.compile(r"\{\{\s*\$"),),
+    signs=(_VALUE,),
     templates=templates,
     blocks=blocks,
     marks={

@@ -30,8 +30,9 @@ _IMPORT = re.compile(r"import\s+(?:[\w*{}\s,$]+?\s+from\s+)?[\"'][^\"']+[\"']\s*
 _IMPORT_BEGIN = re.compile(r"import\s+(?:\w+\s*,\s*)?\{[\w\s,$]*")
 _IMPORT_END = re.compile(r".*\}\s*from\s+[\"'][^\"']+[\"']\s*;?")
 _EXPORT = re.compile(
-    r"export\s+(?:(?:const|let|var)\s+[\w${\[]|(?:async\s+)?function\b|class\s+\w+|\*\s+from|\{[\w\s,$]*\}"
-    r"|default\s+(?:function|class|async|[({]|[A-Z]\w*)).*"
+    r"export\s+(?:(?:const|let|var)\s+(?:\w+|[{[][^=]*)\s*[=:;].*|(?:async\s+)?function\b[^(]*\(.*|class\s[^{]*\{.*"
+    r"|default\s+(?:(?:async\s+)?(?:function|class)\b.*[({].*|[({].*|[A-Z]\w*;?)"
+    r"|(?:\*(?:\s+as\s+\w+)?|\{[\w\s,$]*\})\s+from\s+[\"'].*|\{[\w\s,$]*(?:\}\s*;?)?)"
 )
 _MODULE = re.compile(
     r"^(?:import\s[^\n]*?(?:\sfrom\s+)?[\"'][^\"'\n]+[\"']|export\s+(?:const|default|function)\s)",

@@ -26,6 +26,7 @@ from tests.tasks.filter_markdown.dialects.shown import shown
         ("    :::tip no", "<<:::tip no>>"),
         ("`:::tip` is code", ":::tip is code"),
         ("std::vector, stats:::plot, a ::: b, Foo::Bar", None),
+        ("{{$val(A)}} and ${{$B}} are another's", None),
         (":::nobody closes this line", None),
     ],
 )  # fmt: skip

@@ -116,6 +116,8 @@ def test_a_page_reads_as_its_readers_see_it() -> None:
         ("```\nimport x from 'y'\n```", "<<import x from 'y'>>"),
         ("List<Object>, Map<String, List<Foo>>, <Object> and <T> stay.", None),
         ("import the package from here\n\nexport default settings to a file", None),
+        ("export {id} and more\n\nexport class diagrams\n\nexport let me know", None),
+        ("export { a };\n\nexport * from 'x'\n\nexport class A {\n}\n\nText", "Text"),
         ("<TABLE><TR><TD>old</TD></TR></TABLE>", "old"),
     ],
 )  # fmt: skip
