@@ -92,8 +92,7 @@ _REMOTE_RULES: tuple[tuple[str, type[DocsMlmError], str], ...] = (
     ),
     (
         r"returned error: 404|repository '?[^\n]*not found|does not appear to be a git repository"
-        r"|not valid: is this a git repository|not a git repository|does not exist|no such file or directory"
-        r"|not exported",
+        r"|not valid: is this a git repository|does not exist|no such file or directory|not exported",
         UserError,
         "there is no Git repository at {place}: check the URL; if it is private, {token}",
     ),

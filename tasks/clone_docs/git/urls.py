@@ -159,8 +159,8 @@ def _parse_url(url: str, scheme: str) -> GitAddress | _Refused:
             "and give a token through GIT_TOKEN or credentials_block"
         )
     user, _, password = (whole["userinfo"] or "").partition(":")
-    if scheme == "ssh" and user and not re.fullmatch(_USER, unquote(user)):
-        return _Refused("names a user that SSH would not take: give a plain name, and use a key")
+    if scheme in ("ssh", "git") and user and not re.fullmatch(_USER, unquote(user)):
+        return _Refused(f"names a user that {scheme} would not take: give a plain name, and use a key")
     return GitAddress(
         url=_rebuilt(scheme, whole),
         protocol=scheme,
