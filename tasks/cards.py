@@ -1,8 +1,8 @@
 """What a person sees of a run, as Markdown made from records: figures, tables, and texts made harmless."""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tasks.records import TrainedModel
 
@@ -11,6 +11,8 @@ UNSAFE = re.compile(
 )
 """What moves a cursor, colours a terminal, turns the direction of writing, or is half a character."""
 _WIDEST = 90
+_LANGUAGES = 6
+"""Languages that are named; the rest are others."""
 _BARE_PIPE = re.compile(r"(?<!\\)((?:\\\\)*)\|")
 _LINE_BEGIN = re.compile(r"^(\d*)([-+=.)])")
 """What makes a list or a heading of a line."""
@@ -66,6 +68,38 @@ def figures_table(trained: TrainedModel, *, plain: bool = False) -> str:
     ]
     head = (f"held out ({after['masked_tokens']:,.0f} masked tokens)", "before", "after")
     return table(head, rows, right=() if plain else (1, 2))
+
+
+def documents_rows(documents: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What became of the documents, and what they are: names and figures, those that say nothing left out.
+
+    Args:
+        documents: the figures of `Corpus` and of `DocsSnapshot`, by their names.
+    """
+    found, kept = documents["found"], documents["kept"]
+    dropped = sorted(documents["dropped_by_reason"].items(), key=lambda one: (-one[1], one[0]))
+    rows = [("found", f"{found:,}")]
+    rows += [(f"dropped: {reason.replace('_', ' ')}", _of(count, found)) for reason, count in dropped]
+    rows += [("kept", _of(kept, found)), ("held out", _of(documents.get("eval_documents", 0), kept, "kept"))]
+    if near := documents.get("near_documents"):
+        rows.append(("near copies of one another", f"{near:,} in {documents['near_groups']:,} groups"))
+    if languages := documents.get("languages"):
+        frequent = sorted(languages.items(), key=lambda one: (-one[1], one[0]))
+        more = [("others", sum(count for _, count in frequent[_LANGUAGES:]))] if frequent[_LANGUAGES:] else []
+        rows.append(("by language", ", ".join(f"{code} {n:,}" for code, n in frequent[:_LANGUAGES] + more)))
+    if lines := documents.get("boilerplate_lines"):
+        taken = f"{lines:,} lines, {documents['boilerplate_characters']:,} characters"
+        rows.append(("boilerplate taken out", taken))
+    for ending, count in documents.get("unread", {}).items():
+        rows.append(("not read", f"{count:,} {ending} files: --source.include"))
+    if submodules := documents.get("submodules"):
+        rows.append(("not read", f"{submodules:,} submodules: give each as a source of its own"))
+    return rows
+
+
+def _of(count: int, whole: int, name: str = "") -> str:
+    share = f"{count / whole:.1%}" if whole else "–"
+    return f"{count:,} ({share}{f' of {name}' if name else ''})"
 
 
 def rounded(value: float | None, form: str) -> str:

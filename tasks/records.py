@@ -135,6 +135,10 @@ class TokenizedDataset(Record):
     train_tokens: int
     """Tokens that one epoch of training sees."""
     eval_tokens: int
+    pieces_per_word: float = field(default=0.0, metadata=BESIDE)
+    """Mean pieces that the vocabulary makes of a word of prose; 0 where that was not counted."""
+    unknown_share: float = field(default=0.0, metadata=BESIDE)
+    """Share of them that stand for what the vocabulary lacks, in [0, 1]."""
 
     @property
     def coverage(self) -> float:

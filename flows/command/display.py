@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tasks.cards import UNSAFE, figures, printable, rounded
+from tasks.cards import UNSAFE, documents_rows, figures, printable, rounded
 from tasks.models.published import Version
 from tasks.records import short_commit, short_name
 from tasks.run.suggestion import suggest
@@ -68,10 +68,10 @@ def show_plan(plan: "Plan", *, as_json: bool) -> None:
         print_json({"run_key": plan.run_key, "name": plan.name, "store": plan.store_url, "stages": stages})
         return
     _print_name(plan.name, plan.store_url)
-    table = _table("stage", "action", "why", "key")
+    table = new_table("stage", "action", "why", "key")
     for target in plan.targets.values():
         colour = "green" if target.action == "reuse" else "yellow"
-        table.add_row(target.stage, _styled(target.action, colour), target.why, target.key[:12])
+        table.add_row(target.stage, styled(target.action, colour), target.why, target.key[:12])
     OUT.print(table)
 
 
@@ -82,20 +82,20 @@ def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
         return
     OUT.print()
     _print_name(summary.name, summary.store)
-    stages = _table("stage", "", "seconds", "why")
+    stages = new_table("stage", "", "seconds", "why")
     for name, stage in summary.stages.items():
-        action = _styled("reused", "green") if stage["reused"] else _styled("ran", "yellow")
+        action = styled("reused", "green") if stage["reused"] else styled("ran", "yellow")
         stages.add_row(name, action, f"{stage['seconds']:.1f}", stage["why"])
     show(stages)
     show_corpus(summary)
     show_figures(summary)
     if summary.fill_samples:
-        samples = _table("held-out text", "was", "before", "after")
+        samples = new_table("held-out text", "was", "before", "after")
         for sample in summary.fill_samples:
             samples.add_row(sample["text"], sample["answer"], *map(_top, (sample["before"], sample["after"])))
         show(samples)
     place = shown(summary.model["uri"])
-    OUT.print(Text.assemble("Model     ", _styled(place, "bold")), soft_wrap=True)
+    OUT.print(Text.assemble("Model     ", styled(place, "bold")), soft_wrap=True)
     OUT.print(f"Version   {summary.model['version']}\n")
     show_next(summary)
 
@@ -112,22 +112,28 @@ def show_next(summary: "RunSummary") -> None:
 
 def show_corpus(summary: "RunSummary") -> None:
     """How many documents were found, kept and dropped, and why."""
-    corpus = _table("documents", "count")
-    corpus.add_row("found", f"{summary.documents['found']:,}")
-    for reason, count in sorted(summary.documents["dropped_by_reason"].items()):
-        corpus.add_row(f"  dropped: {reason.replace('_', ' ')}", f"{count:,}")
-    corpus.add_row("kept", f"{summary.documents['kept']:,}", style="bold")
+    corpus = new_table("documents", "count")
+    add_documents(corpus, summary.documents)
     tokens = summary.tokens
     corpus.add_row("tokens", f"{tokens['corpus']:,} (train {tokens['train']:,}, held out {tokens['eval']:,})")
     corpus.add_row("coverage", f"{tokens['coverage']:.1%} of the training text in one epoch")
+    if pieces := tokens.get("pieces_per_word"):
+        corpus.add_row("vocabulary", f"{pieces:.2f} pieces a word, {tokens['unknown_share']:.2%} unknown")
     show(corpus)
+
+
+def add_documents(table: Table, documents: dict[str, Any]) -> None:
+    """Rows for what became of the documents, and what they are."""
+    for name, value in documents_rows(documents):
+        indented = "  " if name.startswith("dropped") else ""
+        table.add_row(f"{indented}{name}", value, style="bold" if name == "kept" else None)
 
 
 def show_figures(summary: "RunSummary") -> None:
     """Held-out loss, perplexity and accuracy before and after training."""
     training, before, after = summary.training, summary.eval["before"], summary.eval["after"]
     if before and after:
-        measured = _table("held out", "before", "after")
+        measured = new_table("held out", "before", "after")
         for figure, old, new in figures(before, after):
             measured.add_row(figure.short, format(old, figure.rounded), format(new, figure.rounded))
         show(measured)
@@ -141,10 +147,10 @@ def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_
         ended = [asdict(outcome) | {"completed": outcome.completed} for outcome in outcomes]
         print_json({"store": settings.store, "corpus": settings.corpus, "sources": ended})
         return
-    table = _table("source", "ended as", "run", "why")
+    table = new_table("source", "ended as", "run", "why")
     for outcome in outcomes:
         colour = "green" if outcome.completed else "red"
-        table.add_row(outcome.name, _styled(outcome.state, colour), outcome.run, outcome.message)
+        table.add_row(outcome.name, styled(outcome.state, colour), outcome.run, outcome.message)
     OUT.print()
     show(table)
     _print_commands(shlex.join(["docs-mlm", "models", "--store", settings.store]))
@@ -158,7 +164,7 @@ def show_predictions(text: str, masks: list[list[tuple[str, float]]], *, as_json
         return
     OUT.print(text + "\n")
     for number, predictions in enumerate(masks, 1):
-        table = _table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
+        table = new_table(f"mask {number}" if len(masks) > 1 else "mask", "probability")
         for token, score in predictions:
             table.add_row(token, f"{score:.1%}")
         show(table)
@@ -169,7 +175,7 @@ def show_follows(text: str, probability: float, *, as_json: bool = False) -> Non
     if as_json:
         print_json({"next": text, "probability": probability, "follows": probability >= 0.5})
         return
-    answer = _styled("follows", "green") if probability >= 0.5 else _styled("does not follow", "yellow")
+    answer = styled("follows", "green") if probability >= 0.5 else styled("does not follow", "yellow")
     OUT.print(text + "\n")
     OUT.print(Text.assemble(answer, f" (probability that it does: {probability:.1%})"))
 
@@ -182,7 +188,7 @@ def show_versions(versions: list[Version], store: str, *, as_json: bool) -> None
     if not versions:
         OUT.print(f"No model is published in {store} yet: make one with `docs-mlm run` or `docs-mlm demo`.")
         return
-    table = _table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
+    table = new_table("version", "source", "commit", "documents", "steps", "loss before", "after", "accuracy")
     for version in versions:
         table.add_row(
             version.version,
@@ -205,10 +211,10 @@ def show_reports(reports: list[FolderReport], store: str, *, as_json: bool) -> N
         print_json({"store": store, "intact": whole, "folders": [asdict(report) for report in reports]})
         return
     colours = {"intact": "green", "damaged": "red", "missing": "yellow"}
-    table = _table("stored folder", "", "files", "MB", "")
+    table = new_table("stored folder", "", "files", "MB", "")
     for report in reports:
         found = [*report.problems, *(f"{name} belongs to nothing" for name in report.unlisted)]
-        state = _styled(report.state, colours[report.state])
+        state = styled(report.state, colours[report.state])
         size = f"{report.bytes / 1e6:,.1f}"
         place = report.uri.removeprefix(f"{store}/")
         table.add_row(place, state, f"{report.files:,}", size, "; ".join(found))
@@ -220,7 +226,7 @@ def show_leftovers(found: list[Leftover], store: str, *, removed: bool, as_json:
     if as_json:
         print_json({"store": store, "removed": removed, "leftovers": [asdict(left) for left in found]})
         return
-    table = _table("left over", "", "files", "MB", "hours old")
+    table = new_table("left over", "", "files", "MB", "hours old")
     for left in found:
         size, age = f"{left.bytes / 1e6:,.1f}", f"{left.age_s / 3600:,.1f}"
         table.add_row(left.uri.removeprefix(f"{store}/"), left.kind, f"{left.files:,}", size, age)
@@ -251,7 +257,8 @@ def show(table: Table) -> None:
     OUT.print()
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """A table without lines, with these heads."""
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -262,12 +269,13 @@ def _top(predictions: list[str]) -> str:
     return ", ".join(predictions[:3])
 
 
-def _styled(text: str, style: str) -> Text:
+def styled(text: str, style: str) -> Text:
+    """A harmless text in a style."""
     return Text(OUT.writable(text), style)
 
 
 def _print_name(name: str, store: str) -> None:
-    OUT.print(Text.assemble(_styled(name, "bold"), OUT.writable(f" into {store}\n")))
+    OUT.print(Text.assemble(styled(name, "bold"), OUT.writable(f" into {store}\n")))
 
 
 def _print_commands(first: str) -> None:

@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
         formatter.add_arguments(action for name, action in named.items() if "." not in name)
         formatter.end_section()
         formatter.start_section("the settings that are used most")
-        formatter.add_arguments(named[name] for name in MOST_USED)
+        formatter.add_arguments(named[name] for name in MOST_USED if name in named)
         formatter.end_section()
         others = [name for name in named if "." in name and name not in MOST_USED]
         parts = [formatter.format_help()]

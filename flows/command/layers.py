@@ -18,28 +18,32 @@ from flows.presets import describe, preset_names, read_settings_file
 from flows.several import SeveralSettings
 from tasks.clone_docs.settings import SourceSettings
 from tasks.errors import UserError
+from tasks.filter_markdown.settings import FilterSettings
 from tasks.settings import Settings
 from tasks.stage.keys import StageSettings
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=StageSettings)
 KINDS = ("url", "checkout", "folder", "json_file")
 """What a source can be; each source is exactly one of them."""
 
 
-class LayeredSettings(Settings, BaseSettings):
-    """The settings of `run`, from their layers."""
+LAYERED = SettingsConfigDict(
+    extra="forbid",
+    frozen=True,
+    env_prefix="DOCS_MLM_",
+    env_nested_delimiter="__",
+    cli_kebab_case=True,
+    cli_avoid_json=True,
+    cli_hide_none_type=True,
+    cli_implicit_flags=True,
+    cli_parse_none_str="null",
+)
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        env_prefix="DOCS_MLM_",
-        env_nested_delimiter="__",
-        cli_kebab_case=True,
-        cli_avoid_json=True,
-        cli_hide_none_type=True,
-        cli_implicit_flags=True,
-        cli_parse_none_str="null",
-    )
+
+class Layers(BaseSettings):
+    """Settings from their layers."""
+
+    model_config = LAYERED
 
     @classmethod
     def settings_customise_sources(
@@ -54,11 +58,33 @@ class LayeredSettings(Settings, BaseSettings):
         return init_settings, env_settings
 
 
+class LayeredSettings(Settings, Layers):
+    """The settings of `run`, from their layers."""
+
+    model_config = LAYERED
+
+
+class PreviewSettings(StageSettings):
+    """What a preview needs: what is read, and how it is cleaned."""
+
+    source: SourceSettings = Settings.model_fields["source"].default
+    filter: FilterSettings = Settings.model_fields["filter"].default
+    work_dir: Path = Settings.model_fields["work_dir"].default
+
+
+class LayeredPreview(PreviewSettings, Layers):
+    """The settings of `preview`, from their layers."""
+
+    model_config = LAYERED
+
+
 class LayeredSeveral(SeveralSettings, LayeredSettings):
     """The settings of `several`, but for the sources, from their layers."""
 
+    model_config = LAYERED
 
-def add_flags(parser: argparse.ArgumentParser, layers: type[LayeredSettings]) -> None:
+
+def add_flags(parser: argparse.ArgumentParser, layers: type[Layers]) -> None:
     """Give a parser a flag for each setting; `given` then tells which of them were used."""
     parser.set_defaults(flags=CliSettingsSource(layers, root_parser=parser))
 
@@ -93,6 +119,23 @@ def read_several(arguments: argparse.Namespace) -> tuple[SeveralSettings, list[S
     return settings, [read_source(one, common, number) for number, one in enumerate(listed, 1)]
 
 
+def read_preview(arguments: argparse.Namespace) -> PreviewSettings:
+    """The settings of one call of `preview`, whose one argument is a source or a settings file.
+
+    Raises:
+        UserError: it is none, or a setting is unknown, of the wrong type or out of bounds.
+    """
+    word = arguments.source_word
+    is_file = word is not None and (Path(word).suffix in (".yaml", ".yml") or word in preset_names())
+    arguments.settings_file = word if is_file else None
+    values = given(arguments, LayeredPreview)
+    if word is not None and not is_file:
+        values = merged(values, {"source": source_named(word)})
+    # A settings file of `run` holds more than a preview needs.
+    wanted = {name: value for name, value in values.items() if name in PreviewSettings.model_fields}
+    return layered(LayeredPreview, PreviewSettings, wanted)
+
+
 def read_source(own: Any, common: dict[str, Any], number: int) -> SourceSettings:
     """One source of several: what it says itself, over what all have in common.
 
@@ -125,7 +168,7 @@ def source_named(value: str) -> dict[str, Any]:
         return {"checkout": path}
     if path.is_dir() and not (path / "objects").is_dir():  # which a bare repository has
         return {"folder": path}
-    if path.is_file() and path.suffix == ".json":
+    if path.is_file() and path.suffix in (".json", ".jsonl", ".ndjson"):
         return {"json_file": path}
     if path.suffix in (".yaml", ".yml") or value in preset_names():
         raise UserError(f"{value} is no source: settings come before --sources")
@@ -145,7 +188,7 @@ def _in_braces(value: str) -> dict[str, Any]:
     return found
 
 
-def given(arguments: argparse.Namespace, layers: type[LayeredSettings]) -> dict[str, Any]:
+def given(arguments: argparse.Namespace, layers: type[Layers]) -> dict[str, Any]:
     """What the flags and the settings file say, stage by stage.
 
     Raises:
@@ -172,7 +215,7 @@ def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return under | over | both
 
 
-def layered(layers: type[LayeredSettings], plain: type[S], values: dict[str, Any]) -> S:
+def layered(layers: type[Layers], plain: type[S], values: dict[str, Any]) -> S:
     """What was given, over the environment, over the defaults.
 
     Raises:

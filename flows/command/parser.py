@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flows.command import verbs
 from flows.command.flags import ALL, Parser, Version, WholeHelp
-from flows.command.layers import LayeredSettings, LayeredSeveral, add_flags
+from flows.command.layers import LayeredPreview, LayeredSettings, LayeredSeveral, Layers, add_flags
 from flows.presets import preset_names
 
 SHELLS = ("bash", "zsh")
@@ -25,7 +25,7 @@ class Verb:
     """Instead of a list of a hundred flags."""
 
 
-def settings_arguments(parser: Parser, layers: type[LayeredSettings] = LayeredSettings) -> None:
+def settings_arguments(parser: Parser, layers: type[Layers] = LayeredSettings) -> None:
     """A settings file, and a flag for each setting."""
     presets = ", ".join(preset_names())
     parser.add_argument(
@@ -44,6 +44,21 @@ def several_arguments(parser: Parser) -> None:
         "with settings of its own; --source.SETTING goes for all; in a settings file it is a list `sources:`",
     )  # fmt: skip
     settings_arguments(parser, LayeredSeveral)
+
+
+def preview_arguments(parser: Parser) -> None:
+    """The source, and what decides what is left of it."""
+    parser.add_argument(
+        "source_word", nargs="?", metavar="SOURCE",
+        help="a Git URL, a checkout, a folder or a JSON file; or a settings file that names one",
+    )  # fmt: skip
+    parser.add_argument(
+        "--documents", type=int, default=10_000, metavar="N",
+        help="clean at most so many, from all over the source (default 10,000)",
+    )  # fmt: skip
+    json_argument(parser)
+    parser.add_argument(ALL, action=WholeHelp, nargs=0, help="show every setting with what it does")
+    add_flags(parser, LayeredPreview)
 
 
 def demo_arguments(parser: Parser) -> None:
@@ -128,6 +143,13 @@ VERBS = (
         settings_arguments,
         verbs.plan,
         usage=f"docs-mlm plan {_FLAGS}",
+    ),
+    Verb(
+        "preview",
+        "Show what a model would learn from: documents before and after cleaning. Keeps nothing.",
+        preview_arguments,
+        verbs.preview,
+        usage="docs-mlm preview [SOURCE] [--json] [--source.SETTING VALUE] [--filter.SETTING VALUE] ...",
     ),
     Verb(
         "several",

@@ -6,7 +6,7 @@ Prefect, torch and transformers are imported only by the verbs that need them, s
 import argparse
 import sys
 
-from flows.command.layers import base_settings, read_settings, read_several
+from flows.command.layers import base_settings, read_preview, read_settings, read_several
 from flows.command.starting import on_prefect, say
 from tasks.errors import StoreError, UserError
 
@@ -30,6 +30,18 @@ def plan(arguments: argparse.Namespace) -> None:
     from tasks.run.plan import make_plan
 
     show_plan(make_plan(settings), as_json=arguments.json)
+
+
+def preview(arguments: argparse.Namespace) -> None:
+    """`docs-mlm preview`."""
+    if arguments.documents < 1:
+        raise UserError(f"--documents is {arguments.documents}: give 1 or more")
+    settings = read_preview(arguments)
+    from flows.command.previewing import show_preview
+    from tasks.run.preview import make_preview
+
+    found = make_preview(settings.source, settings.filter, settings.work_dir, arguments.documents)
+    show_preview(found, as_json=arguments.json)
 
 
 def several(arguments: argparse.Namespace) -> None:

@@ -65,8 +65,8 @@ def without_lines(text: str, spans: Spans, gone: Collection[str]) -> tuple[str, 
         kept.append(line)
         length += len(line)
         blank, dropped = not is_code and not line.strip(), False
-    whole = "".join(kept)
-    return (whole.rstrip() if not moved or moved[-1][1] < length else whole), moved
+    whole, code_end = "".join(kept), moved[-1][1] if moved else 0
+    return whole[:code_end] + whole[code_end:].rstrip(), moved
 
 
 def _documents(groups: Iterable[list[Row]]) -> Iterator[set[str]]:

@@ -3,8 +3,13 @@
 import re
 from collections import Counter
 
+TAGS = (
+    "a|b|blockquote|br|center|code|dd|details|div|dl|dt|em|figure|font|h[1-6]|hr|i|iframe|img|kbd|li|link|meta|ol|p|"
+    "pre|script|section|small|span|strong|style|sub|summary|sup|svg|table|tbody|td|th|thead|tr|u|ul|video"
+)
+"""Names that no author takes for a placeholder, as in `cp <source> <target>`."""
 MARKS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("a tag of HTML or JSX", "<", re.compile(r"</?[A-Za-z][\w.-]*(?:\s[^<>\n]*)?/?>")),
+    ("a tag of HTML", "<", re.compile(rf"</?(?:{TAGS})(?:\s[^<>\n]*)?/?>", re.IGNORECASE)),
     ("a comment's mark", "<!--", re.compile("<!--")),
     ("a link's target", "](", re.compile(r"\]\(\S")),
     ("a fence", "```", re.compile("\n[ ]*```")),

@@ -12,7 +12,7 @@ from tasks.cards import figures_table
 from tasks.models.pinned import PinnedModel
 from tasks.publish_model.lineage import Lineage
 from tasks.publish_model.settings import PublishSettings
-from tasks.records import short_name
+from tasks.records import Corpus, short_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def metadata(lineage: Lineage, origin: Origin) -> ModelCardData:
     source, after = lineage.snapshot.source, lineage.trained.eval_after
     return ModelCardData(
         model_name=origin.model_name(source),
-        language="en",
+        language=languages(lineage.corpus),
         library_name="transformers",
         pipeline_tag="fill-mask",
         license=common_license([found["licenses"] for found in lineage.sources()]),
@@ -83,6 +83,12 @@ def metadata(lineage: Lineage, origin: Origin) -> ModelCardData:
         if after
         else None,
     )
+
+
+def languages(corpus: Corpus) -> str | list[str] | None:
+    """The code of the one language of the documents, or those of several; None where it is not known."""
+    main = corpus.main_languages()
+    return main[0] if len(main) == 1 else main or None
 
 
 def sources_named(lineage: Lineage) -> str:

@@ -62,6 +62,10 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
         }
         for name, target in plan.targets.items()
     }
+    figures = lineage.figures()
+    figures["documents"] |= documents_told(lineage)
+    tokens = lineage.tokenized
+    figures["tokens"] |= {"pieces_per_word": tokens.pieces_per_word, "unknown_share": tokens.unknown_share}
     return RunSummary(
         run_key=plan.run_key,
         name=plan.name,
@@ -69,8 +73,17 @@ def build_summary(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
         stages=stages,
         model={"uri": model.uri, "version": model.version},
         fill_samples=lineage.trained.fill_samples,
-        **lineage.figures(),
+        **figures,
     )
+
+
+def documents_told(lineage: Lineage) -> dict[str, Any]:
+    """What else is told of the documents: what they are, and what was not read."""
+    corpus, snapshot = lineage.corpus.as_json(), lineage.snapshot
+    names = ["eval_documents", "languages", "near_groups", "near_documents", "largest_group"]
+    names += ["boilerplate_lines", "boilerplate_characters"]
+    beside = {"unread": snapshot.unread, "submodules": snapshot.submodules}
+    return {name: corpus[name] for name in names} | beside
 
 
 def result_card(summary: RunSummary, trained: TrainedModel) -> str:

@@ -10,8 +10,9 @@ from tasks.records import CachedDataset, TokenizedDataset
 from tasks.stage.log import stage_logger
 from tasks.stage.stage import stage
 from tasks.stage.target import Target
+from tasks.tokenize_corpus.fitting import Fit
 from tasks.tokenize_corpus.settings import TokenizeSettings
-from tasks.tokenize_corpus.windows import BATCH, tokenize_split
+from tasks.tokenize_corpus.windows import BATCH, WindowTable, tokenize_split
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
 
 
@@ -34,6 +35,18 @@ def recipe(base: PinnedModel, settings: TokenizeSettings) -> dict[str, Any]:
     return {"tokenizer": base.tokenizer_fingerprint, **settings.keyed()}
 
 
+def tokenize_splits(
+    splits: Any, tokenizer: Any, settings: TokenizeSettings, fit: Fit
+) -> dict[str, tuple[WindowTable, int]]:
+    """By split its windows, and how many tokens its documents have before any truncation."""
+    total, before, windows = sum(splits.num_rows.values()), 0, {}
+    for name, documents in splits.items():
+        part = (before / total, len(documents) / total)
+        windows[name] = tokenize_split(documents, tokenizer, settings, name, part, fit)
+        before += len(documents)
+    return windows
+
+
 @stage(TokenizedDataset, version=2, parents=(CachedDataset,), recipe=recipe, bar="tokenize")
 def tokenize_corpus(
     target: Target, dataset: CachedDataset, base: PinnedModel, settings: TokenizeSettings
@@ -49,11 +62,10 @@ def tokenize_corpus(
             yield from train[first : first + BATCH]["text"]
 
     tokenizer = load_tokenizer(base, texts, target.scratch())
-    total, before, windows = sum(splits.num_rows.values()), 0, {}
-    for name, documents in splits.items():
-        part = (before / total, len(documents) / total)
-        windows[name] = tokenize_split(documents, tokenizer, settings, name, part)
-        before += len(documents)
+    fit = Fit(tokenizer.unk_token_id)
+    windows = tokenize_splits(splits, tokenizer, settings, fit)
+    if base.scratch is None and (warning := fit.warning(base.name)):
+        stage_logger().warning("%s", warning)
     train_table, train_total = windows["train"]
     eval_table, eval_total = windows.get("eval", (None, 0))
     with target.building() as folder:
@@ -69,5 +81,7 @@ def tokenize_corpus(
             "train_document_tokens": train_total,
             "train_tokens": train_table.tokens,
             "eval_tokens": eval_table.tokens if eval_table else 0,
+            "pieces_per_word": round(fit.pieces_per_word, 4),
+            "unknown_share": round(fit.unknown_share, 6),
         }
         return target.commit(folder, TokenizedDataset, counts, of=[dataset])

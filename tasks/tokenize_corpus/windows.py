@@ -22,6 +22,7 @@ from tasks.boundaries import Levels, boundary_levels, sentence_starts
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 from tasks.tokenize_corpus.cutting import Ints, boundary_scores, cut_windows
+from tasks.tokenize_corpus.fitting import Fit
 from tasks.tokenize_corpus.settings import TokenizeSettings
 
 BATCH = 128
@@ -164,11 +165,18 @@ def read_tokens(index: int, text: str, spans: list[dict[str, int]], encoding: An
 
 
 def tokenize_split(
-    documents: Any, tokenizer: Any, settings: TokenizeSettings, name: str, part: tuple[float, float] = (0, 1)
+    documents: Any,
+    tokenizer: Any,
+    settings: TokenizeSettings,
+    name: str,
+    part: tuple[float, float] = (0, 1),
+    fit: Fit | None = None,
 ) -> tuple[WindowTable, int]:
     """The windows of one split, and how many tokens its documents have before any truncation.
 
-    `part` is what share of all documents comes before this split, and what share is in it.
+    Args:
+        part: what share of all documents comes before this split, and what share is in it.
+        fit: is told of every token.
     """
     backend = tokenizer.backend_tokenizer
     prefix, suffix = special_frame(tokenizer)
@@ -184,12 +192,16 @@ def tokenize_split(
                 row, offsets = read_tokens(index, text, spans, encoding)
                 total += len(row.ids)
                 rows.append(row)
+                if fit is not None:
+                    fit.add(row.ids, row.levels, row.code)
                 if settings.mode == "truncate":
                     cuts.append(cut_windows(np.zeros(min(room, len(row.ids)), np.int64), room))
                 else:
                     cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
             table.add(rows, cuts)
-            done, of = min(first + BATCH, len(documents)), len(documents)
-            tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / of)
-            log.info("Tokenized %d of %d %s documents into %d windows", done, of, name, table.windows)
+            done = first + len(rows)
+            tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / len(documents))
+            log.info(
+                "Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows
+            )
     return table, total

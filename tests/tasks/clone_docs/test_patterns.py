@@ -31,7 +31,7 @@ from tasks.errors import UserError
     ],
 )
 def test_suffixes_are_compared_byte_by_byte(path: bytes, included: bool) -> None:
-    """The default patterns take files that end in .md, .markdown and .mdx, wherever they lie and whatever their names hold."""
+    """The default patterns take files that end in .md, .markdown and .mdx, wherever they lie."""
     assert PathPatterns(SourceSettings()).include(path) is included
 
 

@@ -1,5 +1,6 @@
 """The corpus card: what became of the documents, from the store's own list."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pytest
 
 from tasks.errors import IntegrityError
 from tasks.filter_markdown.card import corpus_card
+from tasks.filter_markdown.look import Look, Sample
 from tasks.records import Corpus
 from tasks.stage.target import Target
 from tasks.store.folders import Store
@@ -43,8 +45,8 @@ def corpus(tmp_path):
 def test_the_corpus_card_accounts_for_all_and_shows_some(corpus):
     """Counts by reason, the most frequent first, five paths of each reason, and how many more there are."""
     card = corpus_card(*corpus)
-    assert card.index("dropped: too short | 7 | 35.0%") < card.index("dropped: not utf8 | 1 | 5.0%")
-    assert "| **kept** | 12 | 60.0% |" in card
+    assert card.index("dropped: too short | 7 (35.0%)") < card.index("dropped: not utf8 | 1 (5.0%)")
+    assert "| kept | 12 (60.0%) |" in card
     assert card.count("- `docs/") == 5
     assert "… and 2 more" in card
     assert "- `a.md`" in card
@@ -67,3 +69,54 @@ def test_a_card_is_made_of_bytes_that_hash(corpus):
     stored.write_bytes(stored.read_bytes()[:-9] + b"damaged!!")
     with pytest.raises(IntegrityError, match=r"dropped\.parquet differs from its manifest"):
         corpus_card(step, made)
+
+
+HOSTILE = "| `a` | <script>alert(1)</script> \x1b[2J\u202e [x](javascript:x) | ```"
+RICH = {
+    "languages": {"en": 9, "de": 2, "und": 1}, "near_groups": 3, "near_documents": 8, "largest_group": 7,
+    "boilerplate_lines": 4, "boilerplate_characters": 1_234, "dropped_by_reason": {}, "found": 12,
+}  # fmt: skip
+
+
+@pytest.fixture
+def rich(corpus, tmp_path):
+    """A stored corpus with much to see, whose texts try to be more than texts; made of a known snapshot."""
+    step, made = corpus
+    step.store.remove(step.uri)
+    (tmp_path / "rich").mkdir()
+    Look(
+        samples=[
+            Sample(path="a.md", raw=f"---\nt: 1\n---\n# Title\n\n{HOSTILE}\n", cleaned=f"Title\n\n{HOSTILE}")
+        ],
+        residue={":::": {"marks": 12, "documents": 5}},
+        groups=[{"documents": 4, "paths": ["v1/a.md", HOSTILE]}],
+        boilerplate={f"Rate this page {HOSTILE}": 6},
+    ).write(tmp_path / "rich")
+    made = replace(made, **RICH)
+    snapshot = {"unread": {".mdx": 2_569}, "submodules": 2}
+    manifest = Manifest(stage="corpus", key="k", record=made.as_json(), ancestors={"documents": snapshot})
+    step.store.commit(tmp_path / "rich", made.uri, manifest)
+    return replace(step, settings={"eval_fraction": 0.1}), made
+
+
+def test_the_corpus_card_shows_what_is_in_the_corpus(rich):
+    """Languages, near copies, what was not read, marks that are left, lines taken out, and a document."""
+    card = corpus_card(*rich)
+    for part in (
+        "| by language | en 9, de 2, und 1 |", "8 in 3 groups", "2,569 .mdx files: --source.include",
+        "2 submodules: give each as a source", "4 lines, 1,234 characters", "| `:::` | 12 | 5 |",
+        "- 4: `v1/a.md`",
+        "| `# Title` | `Title` |", "the largest group of near copies has 7 of 12 documents",
+    ):  # fmt: skip
+        assert part in card, part
+
+
+def test_nothing_of_a_document_is_markup_in_the_card(rich):
+    """Whatever a text or a path holds stands in code, in one cell, and moves no cursor."""
+    card = corpus_card(*rich)
+    assert "\x1b" not in card
+    assert "\u202e" not in card
+    for line in card.splitlines():
+        for outside in line.replace("\\|", "").split("`")[::2]:
+            assert "<script" not in outside, line
+            assert "](" not in outside, line

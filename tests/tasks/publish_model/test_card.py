@@ -3,8 +3,9 @@
 import pytest
 
 from tasks.models.pinned import PinnedModel
-from tasks.publish_model.card import Origin, common_license
+from tasks.publish_model.card import Origin, common_license, languages
 from tasks.publish_model.settings import PublishSettings
+from tasks.records import Corpus
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,28 @@ def test_a_model_is_named_after_its_base_and_its_documents(base, source, chosen,
         max_positions=512,
     )
     assert Origin(base=pinned, publish=PublishSettings(model_name=chosen)).model_name(source) == name
+
+
+@pytest.mark.parametrize(
+    ("counts", "named"),
+    [
+        ({"en": 90, "de": 2, "und": 20}, "en"),
+        ({"de": 60, "en": 40}, ["de", "en"]),
+        ({"zh": 5}, "zh"),
+        ({"und": 5}, None),
+        ({}, None),
+    ],
+)
+def test_the_languages_are_those_of_the_documents(counts, named):
+    """Those of one document in twenty and more, the most frequent first; none where none is told."""
+    corpus = Corpus(
+        uri="u",
+        key="k",
+        found=9,
+        kept=9,
+        dropped_by_reason={},
+        characters=9,
+        eval_documents=1,
+        languages=counts,
+    )
+    assert languages(corpus) == named
