@@ -30,14 +30,14 @@ def scrubbed(text: str, secrets: tuple[str, ...] = ()) -> str:
 
 def _without_user(found: re.Match[str]) -> str:
     word = found[0]
-    if ":" not in _decoded(word) or _SSH_USER.fullmatch(word):
+    if ":" not in decoded(word) or _SSH_USER.fullmatch(word):
         return word
     scheme = _URL_SCHEME.fullmatch(word)
-    kept = scheme[1] if scheme and "@" not in scheme[1] and _decoded(scheme[1]) == scheme[1] else ""
+    kept = scheme[1] if scheme and "@" not in scheme[1] and decoded(scheme[1]) == scheme[1] else ""
     return f"{kept}{HIDDEN}@"
 
 
-def _decoded(word: str) -> str:
+def decoded(word: str) -> str:
     """`word` without percent-encoding, however often it was applied, and without look-alikes of `:`."""
     while (plain := unicodedata.normalize("NFKC", unquote(word))) != word:
         word = plain

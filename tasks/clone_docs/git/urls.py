@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from tasks.errors import UserError
+from tasks.errors import UserError, decoded
 
 PROTOCOLS = ("https", "http", "ssh", "git", "file")
 WAYS = "use https://, ssh:// (or git@host:path), git://, http://, file:// or a local path"
@@ -100,7 +100,7 @@ def safe_name(url: str) -> str:
     scheme = (_SCHEME.match(url) or {1: ""})[1].lower()
     if whole and "@" not in whole["rest"] and scheme in PROTOCOLS:
         return _rebuilt(scheme, whole)
-    if "@" not in unicodedata.normalize("NFKC", unquote(url)):
+    if "@" not in decoded(url):
         return "".join(c for c in re.split("[?#]", url)[0] if c.isprintable())
     return f"{scheme}://…" if scheme in PROTOCOLS else "…"
 
@@ -183,6 +183,6 @@ def _parse_place(place: str, url: str, *, url_of_file: bool = False) -> GitAddre
     """A path of this machine."""
     if url_of_file and not re.match(r"/(?!/)", place):
         return _Refused("names a host, or no whole path: write file:///path")
-    if _USER_IN_PLACE.search(place):
+    if _USER_IN_PLACE.search(decoded(place)):
         return _Refused("looks like a URL with a password and is read as a path of this machine: " + WAYS)
     return GitAddress(url=url if url_of_file else str(Path(place).expanduser().absolute()), protocol="file")
