@@ -25,6 +25,7 @@ _NOTHING_BEGINS = _INLINE | {"TableCell", "TableRow", "TableHead"}
 _DELIMITER_ROW = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+:?+[ \t]*+\|[-:| \t]*+$\n?", re.MULTILINE)
 _OF_DEFINITIONS = frozenset({"DefinitionListTitle", "DefinitionListDefinition"})
 _LISTS = frozenset({"List", "DefinitionList"})
+_CODE_TITLE = re.compile(r"\btitle=([\"'])([^\"']*\w[^\"']*)\1")
 _ANY = re.compile("")
 _WORD = re.compile(r"\w")
 
@@ -127,6 +128,9 @@ class Reader:
             self._group = self._lists[0]
         elif tag == "Heading":
             self._level = details["level"]
+        elif tag == "CodeBlock":
+            if title := _CODE_TITLE.search(details.get("Fenced", "") if type(details) is dict else ""):
+                self._layout.add(self._rules.templates.read(title[2].strip()))
         elif tag in _LISTS:
             self._lists.append(self._lists[0] if self._lists else self._layout.new_group())
         elif tag == "Table":
@@ -164,7 +168,8 @@ class Reader:
             self._parts[begin:] = [self._rules.reference(address)]
 
     def _inline_code(self, code: str) -> str:
-        return self._rules.guard(code) if self._code_in_prose else ""
+        code = code if self._code_in_prose else ""
+        return self._rules.guard(code) if self._touches else code
 
     def _inline_html(self, html: str) -> None:
         """Read a tag within a paragraph: nothing stays of it, or a break, or the name that it is."""

@@ -71,6 +71,7 @@ def test_a_case_reads_as_it_must(case: dict[str, Any]) -> None:
         ("2<sup>64</sup>, 1<sup>st</sup>, x<sub>i</sub>, H<sub>2</sub>O", "2^64, 1st, x_i, H2O"),
         ("<p>10<sup>9</sup> and a<sub>n</sub></p>", "10^9 and a_n"),
         # Definition lists.
+        ("```js {1} title=\"a file.js\" x\ny\n```", "a file.js\n\ny"),
         ("Term *a*\n:   One `x`\n:   Two\n\nOther\n: Three", "Term a\nOne x\nTwo\nOther\nThree"),
         ("Ratio\n:3 is no definition", "Ratio :3 is no definition"),
     ],

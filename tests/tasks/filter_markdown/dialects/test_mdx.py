@@ -27,7 +27,7 @@ comment */} and {props.name} and <Badge text="New" /> here.
 
     Install **it**:
 
-    ```bash title="x"
+    ```bash title="Terminal"
     apt install x
       import y from 'z'
     ```
@@ -71,6 +71,8 @@ First para with and and New here.
 Linux
 
 Install it:
+
+Terminal
 
 <<apt install x
   import y from 'z'>>
