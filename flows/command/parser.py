@@ -64,7 +64,7 @@ def preview_arguments(parser: Parser) -> None:
         help="a Git URL, a checkout, a folder or a JSON file; or a settings file that names one",
     )  # fmt: skip
     parser.add_argument(
-        "--documents", type=int, default=10_000, metavar="N",
+        "--documents", type=count, default=10_000, metavar="N",
         help="clean at most so many, from all over the source (default 10,000)",
     )  # fmt: skip
     json_argument(parser)
@@ -95,7 +95,7 @@ def predict_arguments(parser: Parser) -> None:
         "--model",
         help="a line, for its newest version, a version, a URI or a folder instead of the newest of all",
     )
-    parser.add_argument("--top-k", type=int, default=5, metavar="N", help="predictions a mask (default 5)")
+    parser.add_argument("--top-k", type=count, default=5, metavar="N", help="predictions a mask (default 5)")
     json_argument(parser)
     store_argument(parser)
 

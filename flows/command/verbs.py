@@ -58,8 +58,6 @@ def plan(arguments: argparse.Namespace) -> None:
 
 def preview(arguments: argparse.Namespace) -> None:
     """`docs-mlm preview`."""
-    if arguments.documents < 1:
-        raise UserError(f"--documents is {arguments.documents}: give 1 or more")
     settings = read_preview(arguments)
     from flows.command.previewing import show_preview
     from tasks.run.preview import make_preview
@@ -109,8 +107,6 @@ def predict(arguments: argparse.Namespace) -> None:
     from tasks.models.published import local_model
     from tasks.store.folders import Store
 
-    if arguments.top_k < 1:
-        raise UserError(f"--top-k is {arguments.top_k}: give 1 or more")
     store = Store(settings.store)
     store.check(write=False)
     folder = local_model(store, arguments.model, settings.work_dir.expanduser())

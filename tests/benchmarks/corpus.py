@@ -6,7 +6,7 @@ from pathlib import Path
 from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
-from tasks.filter_markdown.dropping import Fingerprint, held_out
+from tasks.filter_markdown.dropping import SPLITS, Fingerprints, decide
 from tasks.filter_markdown.judging import RawDocument, judge
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
@@ -37,12 +37,14 @@ def freeze_corpus(
         judged = judge(RawDocument(path=name, blob_sha=name, content=path.read_bytes()), settings)
         if judged.reason is None:
             kept[name] = judged
-    fingerprints = [Fingerprint(path=name, digest=judged.digest) for name, judged in kept.items()]
-    apart = held_out(fingerprints, settings.eval_fraction)
+    fingerprints = Fingerprints()
+    for name, judged in kept.items():
+        fingerprints.add(name, judged.digest, judged.signature)
+    fates = dict(zip(kept, decide(fingerprints, settings).fates, strict=True))
     counts: dict[str, int] = {}
     tables = {}
-    for split in ("train", "eval"):
-        documents = [kept[name] for name in kept if (name in apart) == (split == "eval")]
+    for split in SPLITS:
+        documents = [judged for name, judged in kept.items() if fates[name] == split]
         (target / f"{split}.json").write_text(json.dumps([judged.text for judged in documents]))
         rows = {
             "text": [judged.text for judged in documents],

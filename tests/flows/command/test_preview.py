@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.command.main import exit_code
+from flows.command.main import exit_code, main
 from tasks.clone_docs.kinds import source_of
 from tasks.clone_docs.settings import SourceSettings
 from tasks.run.preview import thin_out
@@ -125,19 +125,21 @@ def test_rows_are_thinned_out_evenly(docs: Path, tmp_path: Path, most: int) -> N
     [
         (["nothing.zzz"], "there is no nothing.zzz"),
         ([], "no source is given"),
-        (["--documents", "0", "."], "--documents is 0"),
+        (["--documents", "0", "."], "--documents: '0' is not a whole number above 0"),
     ],
 )
 def test_mistakes_are_a_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     """And end with code 2."""
-    assert exit_code(["preview", *arguments]) == 2
+    with pytest.raises(SystemExit) as end:
+        main(["preview", *arguments])
+    assert end.value.code == 2
     assert message in capsys.readouterr().err
 
 
 def test_nothing_heavy_is_imported(docs: Path) -> None:
     """Neither Prefect nor torch nor transformers: it is there in seconds."""
     code = (
-        "import sys\nfrom flows.command.main import exit_code\n"
+        "import sys\nfrom flows.command.main import exit_code, main\n"
         f"code = exit_code(['preview', {str(docs)!r}, '--json'])\n"
         "heavy = {'prefect', 'torch', 'transformers', 'datasets'} & set(sys.modules)\n"
         "sys.exit(code or len(heavy))"
