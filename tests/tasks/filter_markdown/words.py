@@ -77,7 +77,11 @@ def shown_words(markdown: str) -> Counter[str]:
 
 def lost_words(page: str, dialects: Iterable[str] | None = None) -> Counter[str]:
     """The words that a renderer shows of a page, and that its cleaned text does not hold as often."""
-    text = clean_text(page, dialects=dialects).text
+    return missing_words(page, clean_text(page, dialects=dialects).text)
+
+
+def missing_words(page: str, text: str) -> Counter[str]:
+    """The words that a renderer shows of a page, and that `text` does not hold as often."""
     kept = Counter(WORD.findall(text))
     joined = Counter(WORD.findall(re.sub(r"[\^_]", "", text)))  # `2^64` is shown as 2 and, above it, 64
     lost = shown_words(page[front_matter_end(page) :]) - kept
@@ -99,10 +103,15 @@ NAMED = {
 """What is taken away with words that a renderer shows, which knows no builder."""
 
 
-def unexplained(page: str) -> Counter[str]:
-    """The lost words that no rule of `NAMED` takes away."""
+def taken_words(page: str) -> Counter[str]:
+    """The words of a page that a rule of `NAMED` takes away."""
     taken = [found for rule in NAMED.values() for found in rule.findall(page)]
     joined = [
         re.sub(r"\[|\]\(.*", "", found) for found in taken
     ]  # a link's text is part of the word beside it
-    return lost_words(page) - Counter(WORD.findall("\n".join([*taken, *joined])))
+    return Counter(WORD.findall("\n".join([*taken, *joined])))
+
+
+def unexplained(page: str) -> Counter[str]:
+    """The lost words that no rule of `NAMED` takes away."""
+    return lost_words(page) - taken_words(page)

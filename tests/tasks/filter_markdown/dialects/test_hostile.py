@@ -45,7 +45,7 @@ def test_hostile_marks_take_linear_time(unit: str, around: tuple[str, str]) -> N
      "{% " + "a" * LENGTH, ":" * LENGTH, "+" * LENGTH, "=" * LENGTH, "!!! " + '"' * LENGTH,
      "<A " + "b=c " * 50_000,
      "- " * (LENGTH // 2) + "!!! note", "> " * (LENGTH // 2) + ":::tip", "`" * LENGTH + "{note}",
-    "# a " + "{" * LENGTH + "}",
+     "# a " + "{" * LENGTH + "}",
      "a" + " " * LENGTH + "{.b}", "| " + "{{< a >}} | " * 15_000 + "\n|" + "-|" * 15_000],
 )  # fmt: skip
 def test_hostile_lines_take_linear_time(line: str) -> None:
