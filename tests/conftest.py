@@ -24,6 +24,7 @@ if "XDG_CACHE_HOME" not in os.environ:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests go to one process, unless the file names a group that shares one."""
     for item in items:
