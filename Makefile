@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 # Three at a time, for a third of the tests' time is waiting; threads that wait then leave the cores to others.
 test: export OMP_WAIT_POLICY ?= passive
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

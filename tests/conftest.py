@@ -5,13 +5,11 @@ import os
 import shutil
 import signal
 import tempfile
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.command.main import QUIET
-
-ROOT = Path(__file__).parent
 
 os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
 # A night's patience with the network is tested by name; every other test would only wait.
@@ -24,12 +22,18 @@ if "XDG_CACHE_HOME" not in os.environ:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests go to one process, unless the file names a group that shares one."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests go to one process; those of the deployments together, for they share a server."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            folder, _, name = file.rpartition("/")
+            return folder if folder == "tests/deployments" and name != "test_postgres.py" else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

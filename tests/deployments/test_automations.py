@@ -4,7 +4,6 @@ import json
 import os
 import signal
 
-import pytest
 import yaml
 
 from tests.deployments.conftest import NAMES
@@ -12,7 +11,6 @@ from tests.deployments.test_deployments import cancel
 from tests.prefect_server import ROOT
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("deployments")
 KILLED = ("demo", "several")
 """One that runs in a flow of its own, as `nightly` and `on-demand` do, and one whose work a child does."""
 

@@ -10,8 +10,6 @@ from tasks.store.folders import Store
 from tests.deployments.conftest import NAMES
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("deployments")
-
 
 def test_the_demo_runs_when_the_api_asks(worker, store):
     """A run from the API, worked on in another folder, ends with its model in the store and an event."""

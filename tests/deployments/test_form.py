@@ -32,10 +32,7 @@ SCREEN = 900
 MOST_INPUTS = 10
 """What one types into, picks from or switches: the run's name, nine settings, and none by accident."""
 
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}"),
-    pytest.mark.xdist_group("deployments"),
-]
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
 
 
 @pytest.fixture

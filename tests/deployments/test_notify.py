@@ -11,7 +11,6 @@ import pytest
 from tests.prefect_server import PrefectServer
 from tests.waiting import until
 
-pytestmark = pytest.mark.xdist_group("deployments")
 NAME = "docs-mlm-notify"
 
 
