@@ -236,7 +236,8 @@ def test_exported_texts_are_read_back(first, tmp_path):
     }
     changed["train"]["max_steps"] = 2
     from_json = run(Settings.model_validate(changed))
-    assert from_json.documents == {"found": len(texts), "kept": len(texts), "dropped_by_reason": {}}
+    expected = {"found": len(texts), "kept": len(texts), "dropped_by_reason": {}}
+    assert expected.items() <= from_json.documents.items()
 
 
 def test_an_export_over_another_file_is_refused_before_anything_runs(chosen, tmp_path):

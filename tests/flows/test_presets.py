@@ -57,7 +57,7 @@ NOT_IN_THE_NOTEBOOK = {
     "source.credentials_block", "publish.model_name", "publish.export_texts", "store", "work_dir",
     # Without a meaning for its other choices: raw text, all copies, no pairs, one machine.
     "filter.keep_code", "filter.near_duplicate_threshold", "train.short_seq_share", "train.parallelism",
-    "train.rdzv_endpoint", "filter.dialects",
+    "train.rdzv_endpoint", "filter.dialects", "filter.languages", "filter.boilerplate_share",
     # What it had no word for, and what changes nothing of the model; no file of its was near the limit.
     "source.max_file_bytes", "train.processes", "train.logging_steps", "train.dataloader_num_workers",
     "train.resume", "train.report_to",

@@ -55,11 +55,12 @@ def test_no_secret_leaves_the_environment(repositories, s3, server_url, tmp_path
     machine = tmp_path / "machine"
     printed = ""
     with GitServer(repositories.root, user="me", password=PASSWORD) as git:
-        for name, code in (("docs.git", 0), ("absent.git", 2)):
-            url = git.url(name).replace("://", f"://me:{PASSWORD}@")
+        url = git.url("docs.git").replace("://", f"://me:{PASSWORD}@")
+        for include, code in (("**/*.md", 0), ("nothing.zzz", 2)):
             settings = tmp_path / "settings.json"
             train = SETTINGS["train"] | {"max_steps": 6}
-            settings.write_text(json.dumps(SETTINGS | {"train": train, "source": {"url": url}}))
+            source = {"url": url, "include": [include]}
+            settings.write_text(json.dumps(SETTINGS | {"train": train, "source": source}))
             arguments = [str(settings), "--store", s3.url("secrets")]
             variables = s3.environment | IN_ENVIRONMENT | {"PREFECT_API_URL": server_url}
             attempt = start_run(arguments, machine, PREFECT_LOGGING_LEVEL="DEBUG", **variables)
@@ -76,7 +77,7 @@ def test_no_secret_leaves_the_environment(repositories, s3, server_url, tmp_path
     places |= {"command lines": "\n".join(seen).encode(), "printed": printed.encode()}
     places["Prefect"] = asyncio.run(in_prefect()).encode()
     assert "docs.git" in printed
-    assert b"absent.git" in places["Prefect"]
+    assert b"nothing.zzz" in places["Prefect"]
     assert any(name.endswith("README.md") for name in places), "the model card is among them"
     assert os.environ.get("WANDB_API_KEY") is None
     for secret in SECRETS:
