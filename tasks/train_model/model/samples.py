@@ -64,7 +64,8 @@ def fill(
             ids = torch.nn.utils.rnn.pad_sequence(texts, True, int(tokenizer.pad_token_id)).to(model.device)
             there = (ids != tokenizer.pad_token_id).long()
             scores = mlm_logits(model(input_ids=ids, attention_mask=there))
-            top = scores[ids == tokenizer.mask_token_id].topk(3).indices.tolist()
+            # A model may answer for more positions than it is asked about.
+            top = scores[(ids == tokenizer.mask_token_id).nonzero(as_tuple=True)].topk(3).indices.tolist()
             best += [[tokenizer.decode([token]).strip() for token in tokens] for tokens in top]
     return best
 

@@ -102,7 +102,7 @@ def test_a_run_learns_and_its_model_loads(tokenized: Path, tmp_path: Path) -> No
     assert report.tokens_per_second > 0
     assert 0 < report.padding_share < 0.2
     assert report.history[-1]["step"] == 280
-    assert len(report.fill_samples) == 3
+    assert 3 <= len(report.fill_samples) <= 5
     model = AutoModelForMaskedLM.from_pretrained(tmp_path / "out" / "model")
     assert model.config.attention_probs_dropout_prob == 0.1
     assert same({k: v for k, v in model.state_dict().items() if k in weights}, weights)
