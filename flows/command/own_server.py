@@ -31,6 +31,8 @@ class OwnServer(SubprocessASGIServer):
 
     def _run_uvicorn_command(self) -> subprocess.Popen[bytes]:
         environment = {
+            # What it cannot write at once it tries again; of that a terminal would show tracebacks.
+            "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
             **os.environ,
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",

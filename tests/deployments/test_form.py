@@ -153,6 +153,7 @@ def test_a_run_is_started_by_the_form(worker, git, page, tmp_path):
     choose(page, "expert", "Change")
     field(page, "work_dir").fill(str(tmp_path / "work"))
     choose(page, "train", "Change")
+    until(lambda: field(page, "Learning rate").input_value() == "0.0001")  # the deployment's own
     field(page, "Batch (windows a device)").fill("8")
     field(page, "Accumulation").fill("1")
     field(page, "Warmup share").fill("0.25")
