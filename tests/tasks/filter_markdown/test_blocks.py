@@ -63,6 +63,19 @@ def test_generated_pages_are_told_apart_as_markdown_tells_them() -> None:
         assert asked_in_code(page) == [], page
 
 
+def test_a_paragraph_that_goes_on_is_no_code() -> None:
+    """However far its lines are indented; a heading, a rule and a fence's end are no paragraph."""
+    asked: list[str] = []
+
+    def reader(page: Page) -> bool:
+        asked.append(page.text)
+        return False
+
+    source = "a\n    b\n\n    c\n# d\n    e\n***\n    f\n- g\nh\n\n  i\n\n      j\n```\nk\n```\n    l"
+    Page(source, Templates()).rewritten([reader])
+    assert asked == ["a", "b", "# d", "***", "g", "h", "i", "```"]
+
+
 def test_real_pages_are_told_apart_as_markdown_tells_them() -> None:
     """So are the descriptions that the installed packages carry."""
     for one in distributions():
