@@ -10,46 +10,24 @@ page sees.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from tasks.filter_markdown.frames import Fence, Frame, is_fence_end, quote_marks, shifted
 from tasks.filter_markdown.templates import ONLY_MARKS, OPEN, Template, Templates
 
 DEEPEST = 32
 """Blocks in each other; what is deeper stays as it is."""
 MOST_ITEMS = 32
 """List items that begin on one line, each in the other."""
-_QUOTE = re.compile(r"(?: {0,3}>[ ]?)++")
-_ITEM = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])([ \t]{1,4})(?=\S)")
+_ITEM = re.compile(r"(?:[-*+]|[0-9]{1,9}[.)])(?:[ \t]{1,4}(?=\S)|[ \t]*\Z)")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+)(.*)")
 _RAW = (("<!--", "-->"), ("<pre", "</pre>"), ("<script", "</script>"), ("<style", "</style>"))
 """HTML that Markdown reads on to a mark of its own, blank lines and all."""
+_RULE = re.compile(r"(?:(?:\*[ \t]*+){3,}|(?:-[ \t]*+){3,}|(?:_[ \t]*+){3,})\Z")
+_NEW = re.compile(r"[-*+#<>|:=!?/{%`~]|[0-9]{1,9}[.)]")
+"""What a line may begin with that goes on with no paragraph of a list item above it."""
+_WHOLE = re.compile(rf"#{{1,6}}(?:[ \t]|\Z)|=++[ \t]*+\Z|{_RULE.pattern}")
+"""A heading, what is below one, or a rule: no paragraph goes on after it."""
 _LONGEST_FENCE = 50
-
-
-@dataclass(slots=True)
-class Fence:
-    """A fence that is open."""
-
-    ends: Callable[[str], bool]
-    offset: int
-    """The column of the list item that it is in, which ends it."""
-    mark: str
-    """What ends it, as Markdown writes it."""
-    made: bool = False
-    """Whether its author wrote something else, so that what ends it is to be written."""
-
-
-@dataclass(slots=True)
-class Frame:
-    """A block that is open: what its lines lose on the left, and what ends it."""
-
-    quotes: int
-    column: int
-    required: int
-    """The column at which its lines begin at the earliest."""
-    shift: int | None
-    """The columns that its lines lose; None until the first of them tells."""
-    ends: Callable[[str], bool] | None = None
 
 
 class Page:
@@ -113,9 +91,8 @@ class Page:
         if longest < _LONGEST_FENCE:
             mark = "~" * (longest + 1)
             self._out += (self._margin, f"{self._lead}{mark}{info}")
-            self._fence = Fence(
-                ends, self._items[-1] if self._items else 0, " " * self.indent + mark, made=True
-            )
+            offset, ended = self._items[-1] if self._items else 0, self._margin + " " * self.indent + mark
+            self._fence = Fence(ends, offset, ended, self._quotes, made=True)
 
     def following(self, ahead: int = 1) -> str | None:
         """A line further on without its indent, the next one or so many `ahead`; None where there is none."""
@@ -142,7 +119,7 @@ class Page:
     def _read_line(self, readers: tuple[Callable[["Page"], bool], ...]) -> None:
         line = self._lines[self._at]
         margin, rest = "", line
-        if ">" in line and (quoted := _QUOTE.match(line)):
+        if ">" in line and (quoted := quote_marks(self._fence.quotes if self._fence else None).match(line)):
             margin, rest = quoted[0], line[quoted.end() :]
         text = rest.lstrip(" \t")
         if self._raw:
@@ -160,22 +137,21 @@ class Page:
         self.indent = max(0, self._column - shift)
         if self._fence and self._in_fence(self._fence, line, margin, text, shift):
             return
-        self._block(line, margin, text, shift, readers)
-        self.begins = False
+        self.begins = self._block(line, margin, text, shift, readers)
 
     def _leave(self, quotes: int) -> None:
         """End what ends because the line stands further to the left, or in another quote."""
         frames, left = self._frames, False
         if quotes < self._quotes and self._fence and not frames:
-            self._fence = None
+            self._fence, self.begins = None, True
         while frames and (frames[-1].quotes > quotes or frames[-1].required > self._column):
             frames.pop()
             left = True
         if left:
             if self._fence:
-                self._out.append(self._margin + self._fence.mark)
+                self._out.append(self._fence.mark)
                 self._fence = None
-            self._out.append(self._margin)
+            self._out.append("")
             self._code, self.begins = False, True
         if quotes != self._quotes:
             self._quotes, self._items = quotes, []
@@ -190,51 +166,60 @@ class Page:
 
     def _in_fence(self, fence: Fence, line: str, margin: str, text: str, shift: int) -> bool:
         if self.indent < fence.offset:
-            self._fence = None
+            self._fence, self.begins = None, True
             return False
         ended = fence.ends(text)
         if ended:
             self._fence = None
+        self.begins = ended
         if ended and fence.made:
-            self._out.append(margin + fence.mark)
+            self._out.append(fence.mark)
         elif shift:
-            self._out.append(margin + _shifted(line[len(margin) :], shift))
+            self._out.append(margin + shifted(line[len(margin) :], shift))
         else:
             self._out.append(line)
         return True
 
     def _block(
         self, line: str, margin: str, text: str, shift: int, readers: tuple[Callable[["Page"], bool], ...]
-    ) -> None:
+    ) -> bool:
+        """Read a line that is in no fence; whether a new block begins after it, whatever follows."""
         items = self._items
-        while items and self.indent < items[-1]:
+        while items and self.indent < items[-1] and (self.begins or _NEW.match(text)):
             items.pop()
         in_item = items[-1] if items else 0
         self._code = self.indent - in_item >= 4 and (self.begins or self._code)
         if self._code:
             self._out.append(margin + " " * self.indent + text if shift else line)
-            return
+            return False
         lead = margin + " " * self.indent
-        for _ in range(MOST_ITEMS):
-            item = _ITEM.match(text)
-            if item is None or self.indent - (items[-1] if items else 0) >= 4:
-                break
-            lead, text = lead + item[0], text[item.end() :]
-            self.indent += item.end()
-            self._column += item.end()
-            items.append(self.indent)
+        if not _RULE.match(text):
+            lead, text = self._behind_items(lead, text)
         self.text, self._lead = text.rstrip(), lead
-        if self._ended() or self._templates_alone():
-            return
-        if any(reader(self) for reader in readers):
-            return
+        if self._ended() or self._templates_alone() or any(reader(self) for reader in readers):
+            return True
         self._open_raw(text)
         opening = _FENCE.match(text)
         if opening and not (opening[1][0] == "`" and "`" in opening[2]):
             mark = opening[1]
-            ended = " " * self.indent + mark
-            self._fence = Fence(lambda end: is_fence_end(end, mark), items[-1] if items else 0, ended)
+            ended = margin + " " * self.indent + mark
+            self._fence = Fence(
+                lambda end: is_fence_end(end, mark), items[-1] if items else 0, ended, self._quotes
+            )
         self._out.append(lead + text if shift or lead.strip(" \t>") else line)
+        return _WHOLE.match(text) is not None
+
+    def _behind_items(self, lead: str, text: str) -> tuple[str, str]:
+        """What stands before and behind the marks of list items that begin on a line."""
+        for _ in range(MOST_ITEMS):
+            item = _ITEM.match(text)
+            if item is None or self.indent - (self._items[-1] if self._items else 0) >= 4:
+                break
+            lead, text = lead + item[0], text[item.end() :]
+            self.indent += item.end()
+            self._column += item.end()
+            self._items.append(self.indent + (not text))
+        return lead, text
 
     def _ended(self) -> bool:
         """Whether the line ends a block that is open, and those within it."""
@@ -243,7 +228,6 @@ class Page:
             if ends and ends(self.text):
                 del self._frames[place:]
                 self.say("")
-                self.begins = True
                 return True
         return False
 
@@ -262,7 +246,6 @@ class Page:
             self.fence(opened.is_ended_by)
         elif opened:
             self.enclose(opened.is_ended_by, dedent=opened.dedent)
-        self.begins = True
         return True
 
     def _open_raw(self, text: str) -> None:
@@ -278,15 +261,3 @@ class Page:
             self._raw = ""
         self._out.append(line)
         self.begins = False
-
-
-def is_fence_end(text: str, mark: str) -> bool:
-    """Whether a line ends the fence that `mark` began."""
-    return text.startswith(mark) and not text.strip().strip(mark[0])
-
-
-def _shifted(rest: str, shift: int) -> str:
-    """A line without its first `shift` columns, as far as they are blank."""
-    text = rest.lstrip(" \t")
-    column = len(rest[: len(rest) - len(text)].expandtabs(4))
-    return " " * max(0, column - shift) + text

@@ -14,7 +14,7 @@ from tasks.filter_markdown.templates import OPEN, Templates
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 """Soft hyphens, zero-width spaces and joiners, which would cut a word in two tokens."""
 _GUARD = re.compile("\0([0-9]+)\0")
-SPECIAL = re.compile(rf"[:\[{{@+=^{OPEN}]")
+SPECIAL = re.compile(rf"[:\[{{@+=^~{OPEN}]")
 """What a mark of a builder has; code without any needs no guard."""
 _ROLE = re.compile(r"\{([A-Za-z][\w:.+-]*)\}\0([0-9]{1,9})\0")
 _DEFINITION = r":[ \t]"

@@ -95,18 +95,19 @@ def blocks(page: Page) -> bool:
         return False
     page.say("")
     page.skip(_lines_of_module(page, _depth(text)))
-    page.begins = True
     return True
 
 
 def _lines_of_module(page: Page, depth: int) -> int:
     """How many of the next lines belong to statements of modules: up to a blank one outside brackets."""
+    if depth > 0 and "unbalanced" in page.notes:
+        return 0
     first_blank = -1
     for lines in range(_MOST_LINES):
         line = page.following(lines + 1)
         if not line and first_blank < 0:
             first_blank = lines
-        if line is None or (not line and (depth <= 0 or "unbalanced" in page.notes)):
+        if line is None or (not line and depth <= 0):
             break
         if depth <= 0 and line and not line.startswith(("import", "export", ".", "}", ")", "]", "`")):
             return lines

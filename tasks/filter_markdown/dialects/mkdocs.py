@@ -33,6 +33,8 @@ _HTML_END = re.compile(r"</(div|section|details|figure|article|aside|center)>")
 _KEYS = re.compile(r"(?<![\w+])\+\+(?=[\w\"])([\w \"-]+(?:\+[\w \"-]+)*)\+\+(?![\w+])")
 _MARKED = re.compile(r"(?<![\w=])==(?=[^\s=])([^=\n]+)(?<=[^\s=])==(?![\w=])")
 _INSERTED = re.compile(r"(?<![\w^])\^\^(?=[^\s^])([^^\n]+)(?<=[^\s^])\^\^(?![\w^])")
+_RAISED = re.compile(r"(?<=[\w)])\^([\w+-]{1,8})\^(?!\^)")
+_LOWERED = re.compile(r"(?<=[A-Za-z)])~([\w+-]{1,8})~(?!~)")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple|custom|bootstrap|lucide)-[\w-]+:")
 _CRITIC = re.compile(r"\{(\+\+|--|==|~~|>>)([^{}]*?)(\+\+|--|==|~~|<<)\}")
 _FIXED = re.compile(r"\[(?:TOC|toc)\]")
@@ -103,6 +105,10 @@ def text(words: str) -> str:
         words = _MARKED.sub(r"\1", words)
     if "^^" in words:
         words = _INSERTED.sub(r"\1", words)
+    if "^" in words:
+        words = _RAISED.sub(r"^\1", words)
+    if "~" in words:
+        words = _LOWERED.sub(r"\1", words)
     if "-" in words and ":" in words:
         words = _ICON.sub("", words)
     return words
@@ -122,7 +128,8 @@ DIALECT = Dialect(
     signs=(
         re.compile(r"=(?==[^\s=])"),
         re.compile(r"\+(?=\+[\w\"])"),
-        re.compile(r"\^(?=\^[^\s^])"),
+        re.compile(r"\^(?=\^[^\s^]|[\w+-]{1,8}\^)"),
+        re.compile(r"~(?=[\w+-]{1,8}~)"),
         re.compile(r"\{(?:--|>>|~~|\+\+|==)"),
         _ICON,
     ),

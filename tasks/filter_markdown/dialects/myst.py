@@ -6,8 +6,9 @@ only names files; its title and caption are text, its options are not. Of a role
 
 import re
 
-from tasks.filter_markdown.blocks import Page, is_fence_end
+from tasks.filter_markdown.blocks import Page
 from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.frames import is_fence_end
 
 _PROSE_NAMES = (
     "admonition attention caution danger error hint important note seealso tip warning todo versionadded "
@@ -29,6 +30,9 @@ NOTHING = frozenset(_NOTHING_NAMES.split())
 """Directives that only name files or places."""
 UNTITLED = frozenset({"figure", "only", "ifconfig", "grid", "container", "div", "tab-set", "hlist"})
 """Directives whose argument is no text."""
+CODE = ("code", "sourcecode")
+"""What directives begin with whose argument is a language."""
+_ICON = re.compile(r"octicon|material-\w+|fa|fa[sbrl]|fa-\w+|bi|far-\w+")
 _FENCE = re.compile(r"(`{3,}+|~{3,}+|:{3,}+)[ \t]*\{([A-Za-z][\w:.+-]*)\}[ \t]*(.*)")
 _OPTION = re.compile(r":([\w-]+):(?:[ \t]+(.*))?")
 _TARGET = re.compile(r"\([^()\s][^()\n]*\)=")
@@ -46,9 +50,8 @@ def blocks(page: Page) -> bool:
         return _directive(page, *found.groups())
     if (first == "(" and _TARGET.fullmatch(text)) or (first == "%" and text[1:2] in ("", " ", "\t", "%")):
         page.say("")
-        page.begins = True
         return True
-    if first == "+" and _BREAK.fullmatch(text):
+    if (first == "+" and _BREAK.fullmatch(text)) or text == "^^^":
         page.say("")
         return True
     return False
@@ -57,20 +60,17 @@ def blocks(page: Page) -> bool:
 def _directive(page: Page, mark: str, name: str, argument: str) -> bool:
     low = name.lower()
     options = _options(page)
-    shown = " ".join(filter(None, ("" if low in UNTITLED else argument, options.get("caption", ""))))
-    if low in PROSE:
-        page.say(shown)
-        page.enclose(lambda line: is_fence_end(line, mark))
-    elif low in NOTHING:
-        page.say(options.get("caption", ""))
+    caption = options.get("caption", "")
+    if low in NOTHING:
+        page.say(caption)
         _leave_out(page, mark)
-    else:
-        code = low.startswith(
-            ("code", "sourcecode", "parsed-literal", "math", "mermaid", "graphviz", "eval-rst")
-        )
-        page.say(options.get("caption", "") if code else shown)
-        page.fence(lambda line: is_fence_end(line, mark), argument.split(" ")[0] if code else "")
-    page.begins = True
+    elif low in PROSE or (mark[0] == ":" and not low.startswith(CODE)):
+        page.say(" ".join(filter(None, ("" if low in UNTITLED else argument, caption))))
+        page.enclose(lambda line: is_fence_end(line, mark))
+    else:  # one that is not known is code, as any fence is
+        language = argument.split(" ")[0] if low.startswith(CODE) else ""
+        page.say(" ".join(filter(None, ("" if language else argument, caption))))
+        page.fence(lambda line: is_fence_end(line, mark), language)
     return True
 
 
@@ -80,9 +80,13 @@ def _options(page: Page) -> dict[str, str]:
     line = page.following()
     if line == "---":
         page.skip()
+        name = ""
         while (line := page.following()) and line != "---":
-            name, _, value = line.partition(":")
-            found[name.strip()] = value.strip()
+            key, colon, value = line.partition(":")
+            if colon and re.fullmatch(r"[\w-]+", key):
+                name, found[key] = key, value.strip(" |>-")
+            else:  # a value goes on
+                found[name] = f"{found.get(name, '')} {line}".strip()
             page.skip()
         page.skip(int(line == "---"))
         return found
@@ -101,6 +105,8 @@ def _leave_out(page: Page, mark: str) -> None:
 
 def role(name: str, content: str) -> str:
     """What a reader sees of a role."""
+    if _ICON.fullmatch(name):
+        return ""
     if (
         name in ("ref", "doc", "numref", "eq", "term", "download", "any", "external", "py", "abbr")
         or ":" in name

@@ -64,6 +64,8 @@ def test_what_hides_is_what_is_closed() -> None:
     """An element without words hides what stands up to its own closing tag; without one it is a name."""
     found = [piece.text for piece in html_text.words_of_block("<p>a <title>no</title> b <svg> c</p><p>d</p>")]
     assert found == ["a b <svg> c", "d"]
+    found = [piece.text for piece in html_text.words_of_block('<p>a <svg width="1"> c</p><p>d</p>')]
+    assert found == ["a c", "d"]
     found = [
         piece.text for piece in html_text.words_of_block("<p>a <svg>no<p>no</p><td>no</svg> b<svg>no</svg>")
     ]
