@@ -1,6 +1,7 @@
 """Where a run's results lie and what they are called; and that each stage gets its own settings."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(12):
         # Three short ones, and nine with a word or two that the others do not have.
         rare = f"Kernel{number * 7919} and module{number * 104729}. " if number >= 3 else ""
-        text = f"# Page {number}\n\n{rare}" + " ".join(SENTENCES) * (1 + number // 3)
-        (folder / f"{number:02}.md").write_text(text)
+        words = " ".join(SENTENCES).split() * (1 + number // 3)
+        random.Random(number).shuffle(words)  # or all were near copies of one another
+        (folder / f"{number:02}.md").write_text(f"# Page {number}\n\n{rare}{' '.join(words)}")
     return folder
 
 
