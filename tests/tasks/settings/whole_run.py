@@ -5,10 +5,14 @@ from typing import Any
 import pytest
 
 from flows import adapt
-from tasks.run.plan import make_plan
+from tasks.models.published import list_versions
+from tasks.publish_model.lineage import Lineage
+from tasks.records import PublishedModel
+from tasks.run.plan import Plan, make_plan
 from tasks.run.summary import RunSummary, build_summary
 from tasks.settings import Settings
 from tasks.stage.target import Target
+from tasks.store.folders import Store
 
 
 def whole_run(settings: Settings) -> RunSummary:
@@ -25,6 +29,11 @@ def whole_run(settings: Settings) -> RunSummary:
         patch.setattr("tasks.training.watch.TrainingWatch", lambda: None)
         # What is left out here is shown by Prefect and changes nothing.
         patch.setattr(adapt, "resolve_plan", make_plan)
-        patch.setattr(adapt, "summarise_run", build_summary)
+        patch.setattr(adapt, "summarise_run", summarised)
         patch.setattr(adapt, "export_texts", adapt.export_texts.fn)
         return adapt.adapt.fn(**settings.as_parameters())
+
+
+def summarised(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSummary:
+    """The figures of a run, without its artifacts."""
+    return build_summary(plan, lineage, model, list_versions(Store(plan.store_url)))
