@@ -26,6 +26,8 @@ from tests.waiting import until
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+AT_ONCE = 200
+"""The most that the server tells at once."""
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 QUICK = {
     # What a person would wait for, a test need not.
@@ -43,6 +45,7 @@ class PrefectServer:
     port: int
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60), repr=False)
 
     @property
     def url(self) -> str:
@@ -52,7 +55,7 @@ class PrefectServer:
     def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """One request to the API, again while the server says that it is too busy."""
         for _ in range(10):
-            answer = httpx.request(method, f"{self.url}/api{path}", json=body, timeout=60)
+            answer = self.client.request(method, f"{self.url}/api{path}", json=body)
             if answer.status_code != 503:
                 break
             time.sleep(1)
@@ -101,7 +104,16 @@ class PrefectServer:
 
     def runs(self, **filters: Any) -> list[dict[str, Any]]:
         """The flow runs that a filter chooses."""
-        return self.post("/flow_runs/filter", {"flow_runs": filters, "sort": "START_TIME_ASC"})
+        return self.all_of("/flow_runs/filter", {"flow_runs": filters, "sort": "START_TIME_ASC"})
+
+    def all_of(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """All that a filter chooses, of which the server tells some at a time."""
+        found: list[dict[str, Any]] = []
+        while True:
+            more = self.post(path, body | {"offset": len(found), "limit": AT_ONCE})
+            found += more
+            if len(more) < AT_ONCE:
+                return found
 
     def wait(self, id_: str, *states: str) -> dict[str, Any]:
         """The run once it is in one of `states` (names, such as `Completed` or `AwaitingRetry`)."""
@@ -129,12 +141,12 @@ class PrefectServer:
     def logs(self, id_: str) -> str:
         """What a run logged."""
         chosen = {"logs": {"flow_run_id": {"any_": [id_]}}, "sort": "TIMESTAMP_ASC"}
-        return "\n".join(entry["message"] for entry in self.post("/logs/filter", chosen))
+        return "\n".join(entry["message"] for entry in self.all_of("/logs/filter", chosen))
 
     def artifacts(self, id_: str) -> dict[str, Any]:
         """The contents of a run's artifacts by key."""
         chosen = {"artifacts": {"flow_run_id": {"any_": [id_]}}, "sort": "CREATED_DESC"}
-        newest_first = self.post("/artifacts/filter", chosen)
+        newest_first = self.all_of("/artifacts/filter", chosen)
         return {entry["key"]: entry["data"] for entry in reversed(newest_first)}
 
     @contextmanager
@@ -183,6 +195,7 @@ def prefect_server(folder: Path, **variables: str) -> Iterator[PrefectServer]:
         until(healthy)
         yield server
     finally:
+        server.client.close()
         _stop(process)
 
 

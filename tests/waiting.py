@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PAUSE = 0.05
+PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between two looks, at first and after some seconds: who looks too often keeps the machine busy."""
 
 
 def until(happened: Callable[[], T], *, goes_on: Callable[[], bool] = lambda: True) -> T:
@@ -17,10 +18,12 @@ def until(happened: Callable[[], T], *, goes_on: Callable[[], bool] = lambda: Tr
     Raises:
         AssertionError: it did not, and no longer can.
     """
+    pause = PAUSE
     while True:
         going = goes_on()
         if found := happened():
             return found
         if not going:
             raise AssertionError("this did not happen, and what it was waited for has ended")
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, 1.1 * pause)

@@ -1,10 +1,12 @@
 """The masked sentences that a person sees."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoTokenizer
+from transformers.modeling_utils import PreTrainedModel
 
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.model.loading import load_model
@@ -20,9 +22,20 @@ def held_out(tokenized: Path) -> Windows:
     return read_windows(tokenized)["eval"]
 
 
-def test_samples_are_words_of_prose_and_stay_the_same(tokenized: Path, held_out: Windows) -> None:
+@pytest.fixture
+def tokenizer(tokenized: Path) -> Any:
+    """The tokenizer of the windows."""
+    return AutoTokenizer.from_pretrained(tokenized / "tokenizer")
+
+
+@pytest.fixture
+def model() -> PreTrainedModel:
+    """A model that has learnt nothing."""
+    return load_model(None, scratch=TINY, vocab_size=125, pad_token_id=0, max_seq_length=40, seed=3)
+
+
+def test_samples_are_words_of_prose_and_stay_the_same(tokenizer: Any, held_out: Windows) -> None:
     """Whole words in the middle of windows of prose, the first three far apart, the same every time."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenized / "tokenizer")
     places = sample_places(held_out, tokenizer)
     assert places == sample_places(held_out, tokenizer)
     assert len({window for window, _ in places[:SAMPLES]}) == SAMPLES < len(places) == len(set(places))
@@ -33,10 +46,10 @@ def test_samples_are_words_of_prose_and_stay_the_same(tokenized: Path, held_out:
         assert tokenizer.convert_ids_to_tokens(int(held_out.ids[start + position])).startswith("word")
 
 
-def test_a_sample_shows_text_answer_and_predictions(tokenized: Path, held_out: Windows) -> None:
+def test_a_sample_shows_text_answer_and_predictions(
+    tokenizer: Any, model: PreTrainedModel, held_out: Windows
+) -> None:
     """A sample has one mask, the word that stood there, and three predictions before and after."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenized / "tokenizer")
-    model = load_model(None, scratch=TINY, vocab_size=125, pad_token_id=0, max_seq_length=40, seed=3)
     places = sample_places(held_out, tokenizer)
     best = fill(model, tokenizer, held_out, places)
     samples = fill_samples(held_out, tokenizer, places, best, best)
@@ -49,10 +62,10 @@ def test_a_sample_shows_text_answer_and_predictions(tokenized: Path, held_out: W
         assert len(sample["before"]) == len(sample["after"]) == 3
 
 
-def test_what_is_shown_is_what_the_model_saw(tokenized: Path, held_out: Windows) -> None:
+def test_what_is_shown_is_what_the_model_saw(
+    tokenizer: Any, model: PreTrainedModel, held_out: Windows
+) -> None:
     """The text of a sample, given to the model alone, gets the same guesses."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenized / "tokenizer")
-    model = load_model(None, scratch=TINY, vocab_size=125, pad_token_id=0, max_seq_length=40, seed=3)
     places = sample_places(held_out, tokenizer)
     guesses = fill(model, tokenizer, held_out, places)
     samples = fill_samples(held_out, tokenizer, places, guesses, guesses)
@@ -64,9 +77,8 @@ def test_what_is_shown_is_what_the_model_saw(tokenized: Path, held_out: Windows)
         assert [tokenizer.decode([token]).strip() for token in scores[0].topk(3).indices.tolist()] == expected
 
 
-def test_what_was_learnt_is_among_the_samples(tokenized: Path, held_out: Windows) -> None:
+def test_what_was_learnt_is_among_the_samples(tokenizer: Any, held_out: Windows) -> None:
     """Of the places beyond the first three those are shown whose answer training moved up, the best first."""
-    tokenizer = AutoTokenizer.from_pretrained(tokenized / "tokenizer")
     places = sample_places(held_out, tokenizer)
     answers = [tokenizer.decode([int(held_out.ids[held_out.offsets[w] + p])]).strip() for w, p in places]
     before = [["x", "y", "z"] for _ in places]
