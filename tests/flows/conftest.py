@@ -125,3 +125,11 @@ def command(prefect_server, capsys, monkeypatch, tmp_path):
 def files_under(folder: Path) -> dict[str, bytes]:
     """Every file below a folder, by its path."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+async def every(read, **chosen) -> list:
+    """All that a Prefect client's method reads: a server tells 200 of them at a time."""
+    found: list = []
+    while more := await read(**chosen, offset=len(found)):
+        found += more
+    return found

@@ -135,7 +135,7 @@ def test_a_password_in_a_url_is_in_no_parameter_of_the_run(prefect_server: None,
 
     from flows.adapt import adapt
     from tasks.settings import Settings
-    from tests.flows.conftest import DOCUMENTS, files_under
+    from tests.flows.conftest import DOCUMENTS, every, files_under
     from tests.tiny import SIZES
 
     make_repository(tmp_path / "repositories" / "docs.git", DOCUMENTS)
@@ -156,7 +156,7 @@ def test_a_password_in_a_url_is_in_no_parameter_of_the_run(prefect_server: None,
     async def newest_runs() -> str:
         async with get_client() as client:
             runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=5)
-            artifacts = await client.read_artifacts()
+            artifacts = await every(client.read_artifacts)
             return str([run.model_dump(mode="json") for run in runs]) + str(artifacts)
 
     stored = asyncio.run(newest_runs())

@@ -14,7 +14,7 @@ from tasks.records import STAGES
 from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tasks.store.folders import Store
-from tests.flows.conftest import make_documents
+from tests.flows.conftest import every, make_documents
 from tests.git_server import add_commit, make_repository
 from tests.run_process import start_run
 from tests.soak import SETTINGS
@@ -38,11 +38,11 @@ def artifacts() -> dict[str, str]:
 
     async def read() -> dict[str, str]:
         from prefect.client.orchestration import get_client
+        from prefect.client.schemas.sorting import ArtifactSort
 
         async with get_client() as client:
-            # Newest last.
-            found = sorted(await client.read_artifacts(), key=lambda one: str(one.created))
-            return {str(one.key): str(one.data) for one in found}
+            newest_first = await every(client.read_artifacts, sort=ArtifactSort.CREATED_DESC)
+            return {str(one.key): str(one.data) for one in reversed(newest_first)}
 
     return asyncio.run(read())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import files_under
+from tests.flows.conftest import every, files_under
 from tests.git_server import GitServer
 from tests.run_process import start_run
 from tests.s3_server import KEY, SECRET
@@ -38,13 +38,13 @@ def watch_command_lines(process: int, seen: set[str], ended: threading.Event) ->
 async def in_prefect() -> str:
     """Everything that the tests' Prefect server tells about its runs."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.sorting import FlowRunSort, LogSort
+    from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, LogSort, TaskRunSort
 
     async with get_client() as client:
-        runs = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=5)
-        tasks = await client.read_task_runs(limit=100)
-        artifacts = await client.read_artifacts()
-        logs = await client.read_logs(sort=LogSort.TIMESTAMP_DESC, limit=200)
+        runs = await every(client.read_flow_runs, sort=FlowRunSort.START_TIME_DESC)
+        tasks = await every(client.read_task_runs, sort=TaskRunSort.EXPECTED_START_TIME_DESC)
+        artifacts = await every(client.read_artifacts, sort=ArtifactSort.CREATED_DESC)
+        logs = await every(client.read_logs, sort=LogSort.TIMESTAMP_DESC)
         return json.dumps([item.model_dump(mode="json") for item in (*runs, *tasks, *artifacts, *logs)])
 
 
