@@ -1,33 +1,35 @@
-"""Marks of the builders' dialects that cleaning has left in prose: what a person looks for in a text."""
+"""Marks of HTML, Markdown and the builders' dialects that cleaning has left in prose."""
 
 import re
 from collections import Counter
+from functools import cache
+
+from tasks.filter_markdown.dialects.dialect import Mark, mark
+from tasks.filter_markdown.dialects.known import dialects
 
 TAGS = (
     "a|b|blockquote|br|center|code|dd|details|div|dl|dt|em|figure|font|h[1-6]|hr|i|iframe|img|kbd|li|link|meta|ol|p|"
     "pre|script|section|small|span|strong|style|sub|summary|sup|svg|table|tbody|td|th|thead|tr|u|ul|video"
 )
 """Names that no author takes for a placeholder, as in `cp <source> <target>`."""
-MARKS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("a tag of HTML", "<", re.compile(rf"</?(?:{TAGS})(?:\s[^<>\n]*)?/?>", re.IGNORECASE)),
-    ("a comment's mark", "<!--", re.compile("<!--")),
-    ("a link's target", "](", re.compile(r"\]\(\S")),
-    ("a fence", "```", re.compile("\n[ ]*```")),
-    ("{{ … }}", "{{", re.compile(r"\{\{[^\n{}]*\}\}")),
-    ("{% … %}", "{%", re.compile(r"\{%[^\n]*%\}")),
-    (":::", ":::", re.compile("\n[ ]*:::")),
-    ("!!!", "!!!", re.compile(r"\n[ ]*!!!\+? \w")),
-    ("???", "???", re.compile(r"\n[ ]*\?\?\?\+? \w")),
-    ("[!NOTE] and its kin", "[!", re.compile(r"\[![A-Za-z]+\]")),
-    ("import", "\nimport ", re.compile(r"\nimport [^\n]* from ['\"]")),
-    ("export", "\nexport ", re.compile(r"\nexport (?:default|const) ")),
-    ("[TOC]", "TOC", re.compile(r"\n\[(?:TOC|\[_TOC_\])\]")),
-)
-"""What it is called, what is in any text that has it, and how it stands in prose."""
+ANY_BUILDER = {
+    "html: tag": mark("<", at=rf"</?(?:{TAGS})(?:\s[^<>\n]*)?/?>", flags=re.IGNORECASE),
+    "html: comment": mark("<!--", at="<!--"),
+    "markdown: link": mark("](", at=r"\]\(\S"),
+    "markdown: fence": mark("```", at="^[ ]*```"),
+}
+"""What no builder leaves in a page that it shows."""
+PERHAPS = {"template: value": mark("{{", at=r"\{\{(?![<%])[^\n{}]*\}\}")}
+"""What an author may have written to be seen, as in Jekyll's `raw`."""
+
+
+@cache
+def marks() -> dict[str, Mark]:
+    """All that are known: those of any builder's pages, and those of each dialect's own table."""
+    of_dialects = {f"{one.name}: {name}": mark for one in dialects() for name, mark in one.marks.items()}
+    return ANY_BUILDER | PERHAPS | of_dialects
 
 
 def residue(text: str) -> Counter[str]:
     """How often each mark stands in `text`, which is prose without code."""
-    text = f"\n{text}"  # so that a line begins behind a line's end, wherever it stands
-    found = {name: len(pattern.findall(text)) for name, sign, pattern in MARKS if sign in text}
-    return Counter({name: count for name, count in found.items() if count})
+    return Counter({name: count for name, mark in marks().items() if (count := mark.count(text))})

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.residue FOLDER [FOLDER ...] [--dialects hugo mkdocs] [--show 3]
 
-Marks are those of the dialects' own tables (`tasks/filter_markdown/dialects`), counted in the cleaned text
-without its code: neither code blocks nor code in sentences, where a mark is meant to be read. A lost word is
-one that a renderer shows and that the cleaned text does not hold, without dialects, so that nothing is taken
-away on purpose.
+Marks are those of `tasks/filter_markdown/residue.py` and of the dialects' own tables, counted in the cleaned
+text without its code: neither code blocks nor code in sentences, where a mark is meant to be read. A lost
+word is one that a renderer shows and that the cleaned text does not hold, without dialects, so that nothing
+is taken away on purpose.
 """
 
 import argparse
@@ -16,7 +16,8 @@ from pathlib import Path
 
 from tasks.filter_markdown.cleaning import clean_text
 from tasks.filter_markdown.decoding import decode
-from tasks.filter_markdown.dialects.known import dialects, names
+from tasks.filter_markdown.dialects.known import names
+from tasks.filter_markdown.residue import PERHAPS, marks, residue
 from tests.tasks.filter_markdown.words import lost_words
 
 ENDINGS = (".md", ".mdx", ".markdown")
@@ -40,19 +41,15 @@ class Residue:
         return self.with_marks / max(1, self.documents)
 
 
-def marks_in(prose: str) -> dict[str, str]:
-    """By dialect and mark, the first that is left in prose without code."""
-    found = {}
-    for dialect in dialects():
-        for name, mark in dialect.marks.items():
-            if left := mark.search(prose):
-                found[f"{dialect.name}: {name}"] = left[0]
-    return found
-
-
 def prose_of(page: str, chosen: Iterable[str] | None = None) -> str:
     """The cleaned text of a page without any of its code."""
     return clean_text(page, keep_code=False, dialects=chosen, code_in_prose=False).text
+
+
+def first(name: str, prose: str) -> str:
+    """The first mark of that name."""
+    found = marks()[name].pattern.search(prose)
+    return found[0][:60] if found else ""
 
 
 def pages_in(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -69,10 +66,11 @@ def residue_of(pages: Iterable[tuple[Path, str]], chosen: Iterable[str] | None =
     found = Residue()
     for path, page in pages:
         found.documents += 1
-        if left := marks_in(prose_of(page, chosen)):
+        prose = prose_of(page, chosen)
+        if left := residue(prose).keys() - PERHAPS.keys():
             found.with_marks += 1
-            found.by_mark.update(left.keys())
-            found.examples += [f"{path}: {name}: {mark[:60]!r}" for name, mark in left.items()]
+            found.by_mark.update(left)
+            found.examples += [f"{path}: {name}: {first(name, prose)!r}" for name in sorted(left)]
         if lost := lost_words(page, []):
             found.with_lost_words += 1
             found.lost.update(lost)

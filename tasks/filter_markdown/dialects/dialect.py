@@ -12,6 +12,24 @@ from tasks.filter_markdown.blocks import Page
 from tasks.filter_markdown.templates import Piece
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A mark that prose must not hold any more."""
+
+    signs: tuple[str, ...]
+    """One of these is in whatever has the mark: a text without any need not be searched."""
+    pattern: re.Pattern[str]
+
+    def count(self, text: str) -> int:
+        """How often it stands in `text`."""
+        return len(self.pattern.findall(text)) if any(sign in text for sign in self.signs) else 0
+
+
+def mark(*signs: str, at: str, flags: re.RegexFlag = re.MULTILINE) -> Mark:
+    """A mark that has one of `signs`, and stands where the pattern `at` does."""
+    return Mark(signs, re.compile(at, flags))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dialect:
     """A builder's additions to Markdown."""
@@ -32,7 +50,7 @@ class Dialect:
     """What a reader sees of code behind a name in braces, by the name and the code."""
     reference: Callable[[str], str] | None = None
     """The name that a reader sees of an address of an API's documentation."""
-    marks: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    marks: Mapping[str, Mark] = field(default_factory=dict)
     """By name, what prose must not hold any more: what is left over is counted by these."""
 
     def concerns(self, source: str) -> bool:

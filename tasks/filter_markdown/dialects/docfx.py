@@ -9,7 +9,7 @@ import re
 from urllib.parse import unquote
 
 from tasks.filter_markdown.blocks import Page
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, mark
 
 # Quantifiers are possessive (`*+`) and a run of colons is tried at its first colon only, so that no input
 # makes these slow.
@@ -94,13 +94,15 @@ DIALECT = Dialect(
     text=text,
     reference=reference,
     marks={
-        "directive": re.compile(
-            rf"^[ \t]*:{{3,}}[ \t]*{_NAMES}|(?<![:\w]):::{_NAMES}[^\n]*:::", re.MULTILINE | re.IGNORECASE
+        "directive": mark(
+            ":::",
+            at=rf"^[ \t]*:{{3,}}[ \t]*{_NAMES}|(?<![:\w]):::{_NAMES}[^\n]*:::",
+            flags=re.MULTILINE | re.IGNORECASE,
         ),
-        "alert": re.compile(
-            r"\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION|INCLUDE|VIDEO|UICONTROL|DNL|div|code)\b"
+        "alert": mark(
+            "[!", at=r"\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION|INCLUDE|VIDEO|UICONTROL|DNL|div|code)\b"
         ),
-        "reference": re.compile(r"<xref:|%2A|xref:[\w.]+"),
-        "heading id": re.compile(r"\{#[\w-]+\}[ \t]*$", re.MULTILINE),
+        "reference": mark("xref:", "%2A", at=r"<xref:|%2A|xref:[\w.]+"),
+        "heading id": mark("{#", at=r"\{#[\w-]+\}[ \t]*$"),
     },
 )

@@ -7,7 +7,7 @@ that neither knows is a container too where a line of colons alone ends it.
 import re
 
 from tasks.filter_markdown.blocks import Page
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, Mark, mark
 from tasks.filter_markdown.templates import Piece, between
 
 _NAMES_OF_ALL = (
@@ -72,7 +72,7 @@ DIALECT = Dialect(
     templates=templates,
     blocks=blocks,
     marks={
-        "container": re.compile(rf"^:{{3,}}[ \t]*(?:$|(?i:{'|'.join(sorted(NAMES))})\b)", re.MULTILINE),
-        "contents": _CONTENTS,
+        "container": mark(":::", at=rf"^:{{3,}}[ \t]*(?:$|(?i:{'|'.join(sorted(NAMES))})\b)"),
+        "contents": Mark(("[[",), _CONTENTS),
     },
 )

@@ -7,7 +7,7 @@ is how an author writes one for the reader to see.
 import re
 from collections.abc import Iterator
 
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, mark
 from tasks.filter_markdown.templates import Piece, between, titles
 
 CODE = frozenset(
@@ -66,5 +66,5 @@ DIALECT = Dialect(
     name="hugo",
     signs=(re.compile(r"\{\{[<%]"),),
     templates=templates,
-    marks={"shortcode": re.compile(r"\{\{[<%]|[>%]\}\}")},
+    marks={"shortcode": mark("{{", "}}", at=r"\{\{[<%]|[>%]\}\}")},
 )

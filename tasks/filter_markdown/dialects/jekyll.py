@@ -9,7 +9,7 @@ name }}` on a page without any is text.
 import re
 from collections.abc import Iterator
 
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, mark
 from tasks.filter_markdown.templates import Piece, between, titles
 
 CODE = frozenset({"highlight", "code_block", "mermaid"})
@@ -77,8 +77,8 @@ DIALECT = Dialect(
     signs=(re.compile(r"\{[%{]"),),
     templates=templates,
     marks={
-        "tag": re.compile(r"\{%-?\s*[A-Za-z_]|-?%\}"),
-        "value": re.compile(r"(?<!\$)\{\{-?\s*(?:site|page|include|layout|post)\."),
-        "attributes": re.compile(r"\{:[ \t]*[.#][\w-]+[^{}\n]*\}|\{:[ \t]*toc[ \t]*\}|\{::[^{}\n]*\}"),
+        "tag": mark("{%", "%}", at=r"\{%-?\s*[A-Za-z_]|-?%\}"),
+        "value": mark("{{", at=r"(?<!\$)\{\{-?\s*(?:site|page|include|layout|post)\."),
+        "attributes": mark("{:", at=r"\{:[ \t]*[.#][\w-]+[^{}\n]*\}|\{:[ \t]*toc[ \t]*\}|\{::[^{}\n]*\}"),
     },
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from tasks.filter_markdown.blocks import Page
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, mark
 from tasks.filter_markdown.templates import Piece, between, titles
 
 _BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})*+\}"
@@ -132,10 +132,14 @@ DIALECT = Dialect(
     templates=templates,
     blocks=blocks,
     marks={
-        "module": re.compile(
-            r"^(?:import [^\n]+ from [\"'][^\"'\n]+[\"']|export (?:const|default|function) )", re.MULTILINE
+        "module": mark(
+            "import ",
+            "export ",
+            at=r"^(?:import [^\n]+ from [\"'][^\"'\n]+[\"']|export (?:const|default|function) )",
         ),
-        "comment": re.compile(r"\{/\*|\*/\}"),
-        "component": re.compile(r"</[A-Z][\w.]*>|<[A-Z][\w.]*(?: [^<>\n]*)?/>|<[A-Z][\w.]* [\w-]+=[^<>\n]*>"),
+        "comment": mark("{/*", "*/}", at=r"\{/\*|\*/\}"),
+        "component": mark(
+            "<", at=r"</[A-Z][\w.]*>|<[A-Z][\w.]*(?: [^<>\n]*)?/>|<[A-Z][\w.]* [\w-]+=[^<>\n]*>"
+        ),
     },
 )

@@ -8,7 +8,7 @@ repository's page, so their lines go. Keys, marks and icons are within sentences
 import re
 
 from tasks.filter_markdown.blocks import Page
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, Mark, mark
 
 INDENT = 4
 _ADMONITION = re.compile(
@@ -136,13 +136,13 @@ DIALECT = Dialect(
     blocks=blocks,
     text=text,
     marks={
-        "admonition": re.compile(r"^(?:!!!|\?\?\?\+?)[ \t]", re.MULTILINE),
-        "tab": re.compile(r"^===[+!]{0,2} [\"']", re.MULTILINE),
-        "block": re.compile(r"^/{3,}(?:[ \t]*\w+[ \t]*(?:\||$)|[ \t]*$)", re.MULTILINE),
-        "snippet": re.compile(r"-8<-"),
-        "file": _FILE,
-        "icon": _ICON,
-        "keys": _KEYS,
-        "contents": _FIXED,
+        "admonition": mark("!!!", "???", at=r"^(?:!!!|\?\?\?\+?)[ \t]"),
+        "tab": mark("===", at=r"^===[+!]{0,2} [\"']"),
+        "block": mark("///", at=r"^/{3,}(?:[ \t]*\w+[ \t]*(?:\||$)|[ \t]*$)"),
+        "snippet": mark("-8<-", at=r"-8<-"),
+        "file": Mark(("{*",), _FILE),
+        "icon": Mark((":",), _ICON),
+        "keys": Mark(("++",), _KEYS),
+        "contents": Mark(("[TOC]", "[toc]"), _FIXED),
     },
 )

@@ -7,7 +7,7 @@ only names files; its title and caption are text, its options are not. Of a role
 import re
 
 from tasks.filter_markdown.blocks import Page
-from tasks.filter_markdown.dialects.dialect import Dialect
+from tasks.filter_markdown.dialects.dialect import Dialect, mark
 from tasks.filter_markdown.frames import is_fence_end
 
 _PROSE_NAMES = (
@@ -132,13 +132,14 @@ DIALECT = Dialect(
     text=text,
     role=role,
     marks={
-        "directive": re.compile(
-            r"^[`~:]{3,}[ \t]*\{[\w:.+-]+\}|^:(?:class|name|caption|label|width|alt):", re.MULTILINE
+        "directive": mark(
+            "{", ":", at=r"^[`~:]{3,}[ \t]*\{[\w:.+-]+\}|^:(?:class|name|caption|label|width|alt):"
         ),
-        "target": re.compile(r"^\([^()\s][^()\n]*\)=[ \t]*$", re.MULTILINE),
-        "role": re.compile(
-            r"\{(?:[a-z]+:)?(?:ref|doc|term|math|kbd|abbr|code|class|func|meth|download|numref|eq|cite|sub|sup)\}"
+        "target": mark(")=", at=r"^\([^()\s][^()\n]*\)=[ \t]*$"),
+        "role": mark(
+            "{",
+            at=r"\{(?:[a-z]+:)?(?:ref|doc|term|math|kbd|abbr|code|class|func|meth|download|numref|eq|cite|sub|sup)\}",
         ),
-        "comment": re.compile(r"^%[ \t]", re.MULTILINE),
+        "comment": mark("%", at=r"^%[ \t]"),
     },
 )

@@ -61,7 +61,7 @@ def test_every_kind_of_source_is_shown(
     assert (found["documents"]["found"], found["documents"]["kept"], found["looked_at"]) == (13, 13, 13)
     assert found["documents"]["languages"] == {"de": 1, "en": 12}
     assert found["documents"]["unread"] == ({} if kind == "json" else {".rst": 1})
-    assert found["residue"]["{{ … }}"]["documents"] == 12
+    assert found["residue"]["template: value"]["documents"] == 12
     assert len(found["samples"]) == 3
     assert ["# Page 2", "Page 2"] in found["samples"][0]["lines"]
     assert not (tmp_path / "store").exists()

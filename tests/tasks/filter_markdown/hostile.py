@@ -1,7 +1,9 @@
 """Documents that nobody would write on purpose: a grammar of fragments, and golden documents with wounds."""
 
 import random
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "golden" / "docs"
@@ -20,6 +22,21 @@ DOCFX = ["::: ", ":::", ":::image ", ":::row:::\n", ":::row-end:::\n", "[!NOTE]"
          "`[!x]`", "{:", "}", "{#a}", "---\n", "a: b\n", "<xref:a.b>", "<xref:%000%00>",
          "<xref:%0099%00>"]  # fmt: skip
 FRAGMENTS = TAGS + DECLARATIONS + REFERENCES + MARKDOWN + DOCFX
+
+CPU_SECONDS = 10.0
+"""What no input of the tests' lengths takes that is read in a time in proportion to them: most take 0.1."""
+
+
+@contextmanager
+def linear_time() -> Iterator[None]:
+    """Fails where what is done within took the processor as long as only steps without end do.
+
+    Of the processor's time, not the clock's: a busy machine takes longer, and does no more for it.
+    """
+    began = time.process_time()
+    yield
+    took = time.process_time() - began
+    assert took < CPU_SECONDS, f"{took:.1f} seconds of the processor"
 
 
 def documents(count: int, seed: int = 13) -> Iterator[str]:

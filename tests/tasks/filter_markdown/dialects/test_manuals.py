@@ -6,7 +6,8 @@ import pytest
 
 from tasks.filter_markdown.cleaning import clean_text
 from tasks.filter_markdown.dialects.known import names
-from tests.benchmarks.residue import main, marks_in, prose_of, residue_of
+from tasks.filter_markdown.residue import residue
+from tests.benchmarks.residue import main, prose_of, residue_of
 from tests.tasks.filter_markdown.dialects.manuals import MANUALS, pages
 
 PAGES = 200
@@ -36,7 +37,7 @@ def test_a_manuals_pages_lose_no_word(builder: str) -> None:
 @pytest.mark.parametrize("builder", names())
 def test_marks_are_there_before(builder: str) -> None:
     """The tables know the marks of the pages as they are: without the dialects most pages have some left."""
-    pages_with_marks = sum(bool(marks_in(prose_of(page, []))) for page, _, _ in pages(builder, 50))
+    pages_with_marks = sum(bool(residue(prose_of(page, []))) for page, _, _ in pages(builder, 50))
     assert pages_with_marks > 25
 
 
