@@ -44,7 +44,7 @@ def busy_server(api: str, times: int) -> Iterator[tuple[str, Counter[tuple[str, 
                 f"{place.scheme}://{place.netloc}{self.path}",
                 content=body,
                 headers=kept,
-                timeout=60,
+                timeout=300,
             )
             self.reply(answer.status_code, answer.content, {"Content-Type": "application/json"})
 

@@ -18,6 +18,11 @@ os.environ.setdefault("DOCS_MLM_RETRY_WAITS", "0.1, 0.1, 0.1, 0.1, 0.1")
 if "XDG_CACHE_HOME" not in os.environ:
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="docs-mlm-cache-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+IDLE_SERVICES = (
+    "SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "TRIGGERS",
+    "REPOSSESSOR",
+)  # fmt: skip
+"""What a server does for deployments, of which this one has none, and what keeps it busy all the time."""
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -43,5 +48,8 @@ def prefect_server():
     import prefect.main  # noqa: F401
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=90):
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        for service in IDLE_SERVICES:
+            patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
+        with prefect_test_harness(server_startup_timeout=300):
+            yield

@@ -45,7 +45,7 @@ class PrefectServer:
     port: int
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60), repr=False)
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=300), repr=False)
 
     @property
     def url(self) -> str:
@@ -74,7 +74,7 @@ class PrefectServer:
         command = ["make", "--no-print-directory", "-C", str(ROOT), "-o", ".venv/.installed", target]
         done = subprocess.run(
             [*command, f"BIN={BIN}"],
-            env=self.environment | variables, capture_output=True, text=True, timeout=280,
+            env=self.environment | variables, capture_output=True, text=True,
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(done.stdout[-3000:] + done.stderr[-3000:])
@@ -136,7 +136,12 @@ class PrefectServer:
         Raises:
             AssertionError: it ended before.
         """
-        until(lambda: words in self.logs(id_), goes_on=lambda: self.run(id_)["state_type"] not in FINAL)
+        until(lambda: self.logged(id_, words), goes_on=lambda: self.run(id_)["state_type"] not in FINAL)
+
+    def logged(self, id_: str, words: str) -> bool:
+        """Whether a run has logged `words`; a long run's whole log would take the server long to tell."""
+        chosen = {"flow_run_id": {"any_": [id_]}, "text": {"query": f'"{words}"'}}
+        return bool(self.post("/logs/filter", {"logs": chosen, "limit": 1}))
 
     def logs(self, id_: str) -> str:
         """What a run logged."""

@@ -37,6 +37,8 @@ class S3Server:
     port: int
     root: Path
     """Its buckets, as folders."""
+    remembers_s: float = 0.001
+    """How long it remembers what a folder holds; where that is short, a timer a folder keeps it busy."""
     certificate: Path | None = None
     """Of a server that speaks TLS: what a client must trust."""
 
@@ -58,18 +60,24 @@ class S3Server:
         """A store's URL in the bucket that is there from the beginning."""
         return f"s3://{BUCKET}/{prefix}"
 
+    def notice(self) -> None:
+        """Have the server see what a test altered behind its back: it remembers nothing older then."""
+        time.sleep(1.5 * self.remembers_s)
+
 
 @contextmanager
-def s3_server(root: Path, *, port: int | None = None, tls: bool = False) -> Iterator[S3Server]:
+def s3_server(
+    root: Path, *, port: int | None = None, tls: bool = False, remembers_s: float = 0.001
+) -> Iterator[S3Server]:
     """Serve the folders under `root` as buckets, and stop at the end; the bucket `docs` is made.
 
+    Most tests alter stored files behind the server's back, so that it remembers folders for a moment only.
     With `tls` over https alone, with a certificate of the server's own that nobody else vouches for.
     """
     (root / BUCKET).mkdir(parents=True, exist_ok=True)
-    server = S3Server(port=port or _free_port(), root=root)
+    server = S3Server(port=port or _free_port(), root=root, remembers_s=remembers_s)
     command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(root)]
-    # A test alters stored files behind the server's back; a cached folder would hide that.
-    command += ["--dir-cache-time", "1ms"]
+    command += ["--dir-cache-time", f"{remembers_s}s"]
     command += ["--addr", f"127.0.0.1:{server.port}", "--auth-key", f"{KEY},{SECRET}"]
     if tls:
         server.certificate, key = make_certificate(root.parent)
@@ -124,7 +132,7 @@ class FaultProxy(S3Server):
 def fault_proxy(server: S3Server) -> Iterator[FaultProxy]:
     """A proxy before `server`, on its own port."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        proxy = FaultProxy(port=listener.getsockname()[1], root=server.root)
+        proxy = FaultProxy(port=listener.getsockname()[1], root=server.root, remembers_s=server.remembers_s)
         ended = threading.Event()
 
         def serve() -> None:

@@ -69,7 +69,7 @@ def repositories(tmp_path_factory):
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory):
     """A real S3 server."""
-    with s3_server(tmp_path_factory.mktemp("s3") / "buckets") as server:
+    with s3_server(tmp_path_factory.mktemp("s3") / "buckets", remembers_s=1) as server:
         yield server
 
 

@@ -131,10 +131,12 @@ def test_a_bucket_that_vanishes(proxy, repositories, tmp_path):
     """A bucket that is deleted in the middle is the user's to mend: exit code 2, at once."""
     bucket = proxy.root / "vanishing"
     bucket.mkdir()
+    proxy.notice()
 
     def vanish(request: Request) -> None:
         if "/corpus/" in request.target and bucket.exists():
             bucket.rename(proxy.root.parent / "vanished")
+            proxy.notice()
 
     proxy.fault = vanish
     with pytest.raises(DocsMlmError, match="no bucket 'vanishing'") as raised:

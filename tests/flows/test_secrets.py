@@ -32,7 +32,7 @@ def watch_command_lines(process: int, seen: set[str], ended: threading.Event) ->
                 if parent in family or int(entry.name) in family:
                     family.add(int(entry.name))
                     seen.add((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 async def in_prefect() -> str:
