@@ -32,4 +32,19 @@ def marks() -> dict[str, Mark]:
 
 def residue(text: str) -> Counter[str]:
     """How often each mark stands in `text`, which is prose without code."""
-    return Counter({name: count for name, mark in marks().items() if (count := mark.count(text))})
+    found: Counter[str] = Counter()
+    for character, name, sign, known in _by_sign():
+        # A character is found ten times as fast as a word, and most prose has few of these.
+        if character in text and sign in text and name not in found and (count := known.count(text)):
+            found[name] = count
+    return found
+
+
+@cache
+def _by_sign() -> list[tuple[str, str, str, Mark]]:
+    """Each sign with its rarest character, as prose goes, its mark and the mark's name."""
+    return [
+        (next((one for one in sign if not one.isalnum() and one not in " :"), sign[0]), name, sign, mark)
+        for name, mark in marks().items()
+        for sign in mark.signs
+    ]

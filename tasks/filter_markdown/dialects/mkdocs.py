@@ -35,7 +35,8 @@ _MARKED = re.compile(r"(?<![\w=])==(?=[^\s=])([^=\n]+)(?<=[^\s=])==(?![\w=])")
 _INSERTED = re.compile(r"(?<![\w^])\^\^(?=[^\s^])([^^\n]+)(?<=[^\s^])\^\^(?![\w^])")
 _RAISED = re.compile(r"(?<=[\w)])\^([\w+-]{1,8})\^(?!\^)")
 _LOWERED = re.compile(r"(?<=[A-Za-z)])~([\w+-]{1,8})~(?!~)")
-_ICON = re.compile(r":(?:material|fontawesome|octicons|simple|custom|bootstrap|lucide)-[\w-]+:")
+_FAMILIES = ("material", "fontawesome", "octicons", "simple", "custom", "bootstrap", "lucide")
+_ICON = re.compile(rf":(?:{'|'.join(_FAMILIES)})-[\w-]+:")
 _CRITIC = re.compile(r"\{(\+\+|--|==|~~|>>)([^{}]*?)(\+\+|--|==|~~|<<)\}")
 _FIXED = re.compile(r"\[(?:TOC|toc)\]")
 
@@ -141,7 +142,7 @@ DIALECT = Dialect(
         "block": mark("///", at=r"^/{3,}(?:[ \t]*\w+[ \t]*(?:\||$)|[ \t]*$)"),
         "snippet": mark("-8<-", at=r"-8<-"),
         "file": Mark(("{*",), _FILE),
-        "icon": Mark((":",), _ICON),
+        "icon": Mark(tuple(f":{family}-" for family in _FAMILIES), _ICON),
         "keys": Mark(("++",), _KEYS),
         "contents": Mark(("[TOC]", "[toc]"), _FIXED),
     },

@@ -124,6 +124,7 @@ def text(words: str) -> str:
     return _SUBSTITUTION.sub("", words) if "{{" in words else words
 
 
+_OPTIONS = ("class", "name", "caption", "label", "width", "alt")
 DIALECT = Dialect(
     name="myst",
     lines=r"[`~:]{3,}+[ \t]*\{[A-Za-z]|\([^()\s][^()\n]*\)=",
@@ -132,14 +133,13 @@ DIALECT = Dialect(
     text=text,
     role=role,
     marks={
-        "directive": mark(
-            "{", ":", at=r"^[`~:]{3,}[ \t]*\{[\w:.+-]+\}|^:(?:class|name|caption|label|width|alt):"
-        ),
+        "directive": mark("```", "~~~", ":::", at=r"^(?:`{3,}|~{3,}|:{3,})[ \t]*\{[\w:.+-]+\}"),
+        "option": mark(*(f":{name}:" for name in _OPTIONS), at=rf"^:(?:{'|'.join(_OPTIONS)}):"),
         "target": mark(")=", at=r"^\([^()\s][^()\n]*\)=[ \t]*$"),
         "role": mark(
             "{",
             at=r"\{(?:[a-z]+:)?(?:ref|doc|term|math|kbd|abbr|code|class|func|meth|download|numref|eq|cite|sub|sup)\}",
         ),
-        "comment": mark("%", at=r"^%[ \t]"),
+        "comment": mark("% ", "%\t", at=r"^%[ \t]"),
     },
 )
