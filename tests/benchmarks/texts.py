@@ -28,6 +28,9 @@ from tasks.tokenize_corpus.windows import tokenize_split
 Texts = dict[str, dict[str, Any]]
 """By path, `text` and `code_spans`."""
 HELD_OUT = 0.1
+"""Share of the documents that is held out."""
+WINDOWS = 300
+"""Held-out windows of each text that are evaluated."""
 
 
 def main() -> None:
@@ -95,7 +98,7 @@ def compare(options: argparse.Namespace) -> None:
             counts[f"{way}_{split}_tokens"] = tokens
             return table.dataset(f"texts-{way}-{split}")
 
-        evaluated = concatenate_datasets([windows(way, held, "eval") for way in texts])
+        evaluated = concatenate_datasets([some(windows(way, held, "eval")) for way in texts])
         for way in texts:
             train = windows(way, [name for name in both if name not in set(held)], "train")
             DatasetDict({"train": train, "eval": evaluated}).save_to_disk(f"{scratch}/{way}/windows")
@@ -129,6 +132,12 @@ def compare(options: argparse.Namespace) -> None:
     ]
     (options.out / "texts.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines[-6:]))
+
+
+def some(windows: Dataset) -> Dataset:
+    """`WINDOWS` of them at most, evenly over the documents."""
+    every = max(1, -(-len(windows) // WINDOWS))
+    return windows.select(range(0, len(windows), every)).flatten_indices()
 
 
 def is_held_out(name: str) -> bool:

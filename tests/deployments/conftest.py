@@ -80,7 +80,7 @@ def long(tiny, tmp_path):
         places = {"store": str(tmp_path / name / "store"), "work_dir": str(tmp_path / name / "work")}
         if name == "demo":
             return places
-        made = tiny(max_steps=100_000, save_steps=50, logging_steps=100) | places
+        made = tiny(max_steps=100_000, save_steps=400, logging_steps=400) | places
         if name == "several":
             made["sources"] = [made.pop("source")]
         return made
