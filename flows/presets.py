@@ -43,7 +43,7 @@ def read_settings_file(name: str) -> dict[str, Any]:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(
             f"there is no settings file {name!r}: "
-            f"give a YAML file, or one of the presets {', '.join(preset_names())}"
+            f"give a YAML file, or one of the presets {', '.join(preset_names())}{_meant(name, path)}"
         ) from error
     except RecursionError as error:
         raise UserError(f"{name} is nested too deeply to be settings") from error
@@ -54,6 +54,12 @@ def read_settings_file(name: str) -> dict[str, Any]:
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise UserError(f"{name} holds {type(loaded).__name__}, not settings by stage such as `train:`")
     return loaded
+
+
+def _meant(name: str, path: Path) -> str:
+    """How to give what looks like a source as one."""
+    kind = "folder" if path.is_dir() else "url" if "://" in name or name.startswith("git@") else None
+    return f"; if it is the source, type --source.{kind} {name}" if kind else ""
 
 
 def preset_settings(name: str, **changes: Any) -> Settings:

@@ -29,6 +29,10 @@ MOST_USED = (
 """What most runs need, with what it does; of the other settings a first help has the names."""
 
 
+_WRONG_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*)\)")
+_QUOTED = re.compile(r"[\w-]+")
+
+
 class WholeHelp(argparse.Action):
     """Every setting with what it does."""
 
@@ -52,6 +56,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
+        if (choice := _WRONG_CHOICE.search(message)) is not None:
+            near = difflib.get_close_matches(choice[1], _QUOTED.findall(choice[2]), n=1)
+            message += f": did you mean {near[0]}?" if near else ""
         sys.stderr.write(f"error: {scrubbed(message)}\nSee `{self.prog} --help`.\n")
         raise SystemExit(2)
 

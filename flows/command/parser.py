@@ -1,6 +1,7 @@
 """What can be typed: the table of the verbs, and for a mistake one line instead of a page of usage."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -220,6 +221,9 @@ VERBS = (
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The arguments behind the verb, and as `run` what the verb does; ends with code 2 at a mistake."""
     parser = make_parser(lambda verb: verb.name in arguments)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
     parsed, unknown = parser.parse_known_args(arguments)
     if unknown:
         parsed.refuse(unknown)

@@ -101,15 +101,16 @@ def demo(arguments: argparse.Namespace) -> None:
 def predict(arguments: argparse.Namespace) -> None:
     """`docs-mlm predict`."""
     settings = base_settings(arguments.store)
-    say("Loading torch and transformers ...")
     from flows.command.display import show_follows, show_predictions
-    from tasks.models.predicting import fill_masks, follows
     from tasks.models.published import local_model
     from tasks.store.folders import Store
 
     store = Store(settings.store)
     store.check(write=False)
     folder = local_model(store, arguments.model, settings.work_dir.expanduser())
+    say("Loading torch and transformers ...")
+    from tasks.models.predicting import fill_masks, follows
+
     if arguments.next is not None:
         show_follows(arguments.next, follows(folder, arguments.text, arguments.next), as_json=arguments.json)
         return

@@ -11,6 +11,8 @@ import shtab
 
 from flows.command.flags import MOST_USED
 from flows.command.parser import VERBS, parse, whole_parser
+from flows.presets import read_settings_file
+from tasks.errors import UserError
 from tests.flows.conftest import DOCUMENTS
 
 HEAVY = {"prefect", "torch", "transformers", "datasets"}
@@ -71,8 +73,10 @@ def test_a_verb_is_named_once(verb, capsys):
         (["run", "--no-filter.kep-code"], "did you mean --no-filter.keep-code?"),
         (["plan", "a.yaml", "b.yaml"], "there is no b.yaml"),
         (["several", "--sources"], "--sources: expected at least one argument"),
-        (["runn"], "invalid choice: 'runn'"),
-        ([], "required: COMMAND"),
+        (["preveiw"], "invalid choice: 'preveiw'"),
+        (["preveiw"], "did you mean preview?"),
+        (["completion", "bsh"], "did you mean bash?"),
+        (["--debug"], "required: COMMAND"),
     ],
 )
 def test_what_cannot_be_typed_gets_one_line(arguments, expected, capsys):
@@ -85,6 +89,32 @@ def test_what_cannot_be_typed_gets_one_line(arguments, expected, capsys):
     message, see = printed.err.splitlines()
     assert expected in message
     assert see.startswith("See `docs-mlm")
+
+
+def test_no_word_at_all_gets_the_help(capsys):
+    """Whoever types the command's name alone is told what there is; a script sees that it was a mistake."""
+    with pytest.raises(SystemExit) as end:
+        parse([])
+    assert end.value.code == 2
+    printed = capsys.readouterr().err
+    assert all(verb.name in printed for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("word", "flag"),
+    [
+        ("https://h.invalid/docs.git", "--source.url https://h.invalid/docs.git"),
+        ("git@h.invalid:docs.git", "--source.url git@h.invalid:docs.git"),
+        (".", "--source.folder ."),
+        ("settings.yml", None),
+    ],
+)
+def test_a_source_in_the_place_of_a_settings_file_is_told_its_flag(word, flag):
+    """`run` takes a settings file there; who gives a source is told how, and who errs in a name is not."""
+    with pytest.raises(UserError) as raised:
+        read_settings_file(word)
+    assert ("type --source" in str(raised.value)) == (flag is not None)
+    assert flag is None or str(raised.value).endswith(flag)
 
 
 def helped(capsys, *arguments: str) -> str:
