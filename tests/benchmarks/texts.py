@@ -29,7 +29,7 @@ Texts = dict[str, dict[str, Any]]
 """By path, `text` and `code_spans`."""
 HELD_OUT = 0.1
 """Share of the documents that is held out."""
-WINDOWS = 300
+WINDOWS = 100
 """Held-out windows of each text that are evaluated."""
 
 
