@@ -1,6 +1,5 @@
 """A run whose worker and process died goes on by itself, once the automations are installed."""
 
-import json
 import os
 import signal
 
@@ -17,12 +16,10 @@ KILLED = ("demo", "several")
 
 def test_a_killed_run_comes_back_by_itself(server, long, tmp_path):
     """Worker and runs are killed; missing heartbeats end each run as crashed, and it resumes."""
-    automations = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())
-    automations["automations"][0]["trigger"]["within"] = 40  # heartbeats come every 30 seconds
-    (tmp_path / "automations.yaml").write_text(json.dumps(automations))
-    server.make("automations", AUTOMATIONS=str(tmp_path / "automations.yaml"))
+    installed = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())["automations"]
+    server.make("automations")
     names = [entry["name"] for entry in server.post("/automations/filter", {})]
-    assert sorted(names) == sorted(entry["name"] for entry in automations["automations"]), "none twice"
+    assert sorted(names) == sorted(entry["name"] for entry in installed), "none twice"
 
     with server.worker(tmp_path / "first") as process:
         runs = {name: server.start(NAMES[name], **long(name)) for name in KILLED}
@@ -40,11 +37,11 @@ def test_a_killed_run_comes_back_by_itself(server, long, tmp_path):
     with server.worker(tmp_path / "second"):
         for name, id_ in runs.items():
             server.wait(id_, "Running")
-            until(lambda id_=id_: server.run(id_)["run_count"] == 2)
+            until(lambda id_=id_: server.run(id_)["run_count"] > 1)
             training = id_
             if name == "several":
-                until(lambda id_=id_: len(server.runs(parent_flow_run_id={"any_": [id_]})) == 2)
-                before, after = server.runs(parent_flow_run_id={"any_": [id_]})
+                until(lambda id_=id_: len(server.runs(parent_flow_run_id={"any_": [id_]})) > 1)
+                before, *_, after = server.runs(parent_flow_run_id={"any_": [id_]})
                 assert before["state_name"] == "Crashed"
                 training = after["id"]
             server.wait_for_log(training, "Resuming from step")
