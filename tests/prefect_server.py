@@ -45,6 +45,8 @@ class PrefectServer:
     port: int
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    read_logs: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    """What was read of each run's log, line by line."""
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=300), repr=False)
 
     @property
@@ -106,11 +108,11 @@ class PrefectServer:
         """The flow runs that a filter chooses."""
         return self.all_of("/flow_runs/filter", {"flow_runs": filters, "sort": "START_TIME_ASC"})
 
-    def all_of(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """All that a filter chooses, of which the server tells some at a time."""
+    def all_of(self, path: str, body: dict[str, Any], first: int = 0) -> list[dict[str, Any]]:
+        """All that a filter chooses from number `first` on, of which the server tells some at a time."""
         found: list[dict[str, Any]] = []
         while True:
-            more = self.post(path, body | {"offset": len(found), "limit": AT_ONCE})
+            more = self.post(path, body | {"offset": first + len(found), "limit": AT_ONCE})
             found += more
             if len(more) < AT_ONCE:
                 return found
@@ -136,17 +138,18 @@ class PrefectServer:
         Raises:
             AssertionError: it ended before.
         """
-        until(lambda: self.logged(id_, words), goes_on=lambda: self.run(id_)["state_type"] not in FINAL)
-
-    def logged(self, id_: str, words: str) -> bool:
-        """Whether a run has logged `words`; a long run's whole log would take the server long to tell."""
-        chosen = {"flow_run_id": {"any_": [id_]}, "text": {"query": f'"{words}"'}}
-        return bool(self.post("/logs/filter", {"logs": chosen, "limit": 1}))
+        until(lambda: words in self.logs(id_), goes_on=lambda: self.run(id_)["state_type"] not in FINAL)
 
     def logs(self, id_: str) -> str:
-        """What a run logged."""
+        """What a run logged.
+
+        Of what was read before only the end is read again, for some lines come late.
+        """
+        lines = self.read_logs.setdefault(id_, [])
+        del lines[-AT_ONCE:]
         chosen = {"logs": {"flow_run_id": {"any_": [id_]}}, "sort": "TIMESTAMP_ASC"}
-        return "\n".join(entry["message"] for entry in self.all_of("/logs/filter", chosen))
+        lines += [entry["message"] for entry in self.all_of("/logs/filter", chosen, first=len(lines))]
+        return "\n".join(lines)
 
     def artifacts(self, id_: str) -> dict[str, Any]:
         """The contents of a run's artifacts by key."""

@@ -164,7 +164,7 @@ def test_a_run_is_started_by_the_form(worker, git, page, tmp_path):
     id_ = new_run(worker, known)
     page.goto(f"{worker.url}/runs/flow-run/{id_}")
     worker.wait(id_, "Running")
-    until(lambda: worker.logged(id_, "Step "))
+    until(lambda: "Step " in worker.logs(id_))
     picture(page, "running")
     # The page says so of each task before it says so of the run.
     worker.wait(id_, "Completed")
