@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tasks.cards import code, documents_rows, table
+from tasks.cards import code, documents_rows, table, text
 from tasks.filter_markdown.dropping import sides_warning
 from tasks.filter_markdown.look import Look, side_by_side
 from tasks.records import Corpus, DocsSnapshot
@@ -62,7 +62,8 @@ def look_card(look: Look, corpus: Corpus) -> list[str]:
             table(("line", "documents"), lines, right=(1,)),
         ]
     for sample in look.samples:
-        pairs = [(raw and code(raw), text and code(text)) for raw, text in side_by_side(sample)]
+        # Not as code, whose lines the UI does not wrap: the second column would lie out of sight.
+        pairs = [(text(raw), text(kept)) for raw, kept in side_by_side(sample)]
         parts += ["", f"**{code(sample.path)}** before and after", "", table(("as found", "as kept"), pairs)]
     return parts
 
