@@ -138,6 +138,8 @@ class Line:
         folder = write_documents(self.folder / "more")
         for path in sorted(MORE.iterdir()):
             (folder / path.name).write_bytes(path.read_bytes())
+        badges = "[![a badge](badge.svg)](badges.md) " * 100 + "[no more](badges.md) {.x}"
+        (folder / "badges.md").write_text(f"{badges} and words enough to be kept, as others are.\n")
         chosen = SourceSettings(folder=folder, exclude=["left-out/**"], max_file_bytes=20_000)
         found: DocsSnapshot = self.make(clone_docs, "c", resolve_source(chosen), chosen)
         return found
