@@ -67,8 +67,7 @@ class Reader:
 
     def read(self, source: str) -> None:
         """Lay out the words of `source`."""
-        parts, append, special, links = self._parts, self._parts.append, self._special, self._links
-        aside, written = self._rules.templates.found, self._rules.templates.written
+        parts, append, special = self._parts, self._parts.append, self._special
         marks, images, address, begin = self._marks_elements, 0, "", 0
         for event in _events(source, self._rules):
             if type(event) is str:
@@ -97,10 +96,7 @@ class Reader:
                     if value == "Image":
                         images -= 1
                     elif value == "Link":
-                        if address.startswith("xref:"):
-                            self._name_reference(address, begin)
-                        if len(parts) > begin:
-                            links.append((begin, len(parts), written(address) if aside else address))
+                        self._end_link(address, begin)
                     if marks:
                         append(ELEMENT)
                 elif value == "Paragraph":
@@ -171,6 +167,14 @@ class Reader:
             if self._placed:
                 self._placed = []
         self._group = 0
+
+    def _end_link(self, address: str, begin: int) -> None:
+        if address.startswith("xref:"):
+            self._name_reference(address, begin)
+        if len(self._parts) > begin:
+            if self._rules.templates.found:
+                address = self._rules.templates.written(address)
+            self._links.append((begin, len(self._parts), address))
 
     def _name_reference(self, address: str, begin: int) -> None:
         """Put an API's name where its address stands: `<xref:System.String>`, `[](xref:System.String)`."""
