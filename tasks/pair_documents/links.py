@@ -108,7 +108,9 @@ class Documents:
         found = self._at(source, posixpath.join(posixpath.dirname(own), address))
         if found is None and not _EXTENSION.search(address):
             found = self._at(source, posixpath.join(page, address))
-        return self._from_roots(source, address) if found is None else found
+        if found is None and not address.startswith("."):
+            return self._from_roots(source, address)
+        return found
 
     def _from_roots(self, source: str, address: str) -> int | None:
         address = posixpath.normpath(f"/{address}").lstrip("/")

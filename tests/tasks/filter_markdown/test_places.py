@@ -1,7 +1,7 @@
 """Headings and links stand in the cleaned text where their words do, whatever was done to the text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.filter_markdown.cleaning import clean_raw, clean_text
@@ -59,6 +59,7 @@ WORDS = st.sampled_from(
 PIECES = st.lists(st.tuples(WORDS, st.booleans()), min_size=1, max_size=9)
 
 
+@settings(deadline=None)
 @given(
     PIECES, st.sampled_from(["{} ", "- {}\n", "| {} | z |\n|--|--|\n", "## {} {{#id}}\n\n", "<p>{}</p>\n"])
 )
@@ -118,6 +119,7 @@ def test_the_title_is_the_front_matters_or_the_first_heading(source: str, title:
         assert clean_raw(source).title == title
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_rows_hold_what_was_cleaned(pieces: list[tuple[str, bool]]) -> None:
     """A document that is read back from its row is the same."""
