@@ -137,8 +137,9 @@ def test_rows_hold_what_was_cleaned(pieces: list[tuple[str, bool]]) -> None:
         "".join(f"<a href='x'>{n}</a> " for n in range(40_000)),
         "<p>" + "".join(f"<a href='x'>{n}</a> " for n in range(40_000)),
         "# " + "{#a " * 200_000 + "}",
+        "[!INCLUDE [x](y)] " * 30_000 + "word",
     ],
-    ids=["links", "changed", "images", "alike", "tags", "block", "names"],
+    ids=["links", "changed", "images", "alike", "tags", "block", "names", "nowhere"],
 )
 def test_many_links_take_a_time_in_proportion(source: str) -> None:
     """A block of hundreds of thousands of characters of links is read as fast as any other."""

@@ -11,6 +11,7 @@ PATHS = [
     "docs/index.md",
     "docs/guide/index.md",
     "docs/guide/install.md",
+    "docs/guide/install/more.md",
     "docs/guide/a b.md",
     "docs/guide/use.mdx",
     "docs/ref/_index.md",
@@ -50,6 +51,8 @@ HERE = "docs/guide/install.md"
         # relative to the page's address: Hugo, Jekyll, MkDocs in HTML
         (HERE, "../use/", "docs/guide/use.mdx"),
         (HERE, "../../ref/api/", "docs/ref/api.markdown"),
+        (HERE, "more/", "docs/guide/install/more.md"),
+        (HERE, "more.md", None),
         ("docs/guide/index.md", "install/", HERE),
         # from the root of the repository, or of the site
         (HERE, "/docs/guide/use.mdx", "docs/guide/use.mdx"),
