@@ -1,4 +1,4 @@
-"""A document's front matter: the mapping at its very top, which is no text, and the title that it may hold.
+"""A document's front matter: the mapping at its very top, which is no text; the title and description in it.
 
 Front matter is what a parser of YAML, TOML or JSON takes for a mapping between the marks of its kind (`---`,
 `+++`, the braces of the object itself), after nothing but a byte order mark, blank lines and comments. A rule
@@ -9,7 +9,7 @@ told by one pattern: the parser, which would take a sixth of the time of cleanin
 import json
 import re
 import tomllib
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -30,8 +30,9 @@ _PLAIN_LINES = re.compile(
     rf"{_EMPTY}*+)++"
 )
 """Lines of a key and a plain value, or of a key and a list: what every parser takes for a mapping."""
-_TITLE = re.compile(rf"^title:[ ]++({_PLAIN})[ \t]*\r?$", re.MULTILINE)
-_ANY_TITLE = re.compile(r"^title:([^\n]*)$", re.MULTILINE)
+_NAMES = ("title", "description")
+_PLAIN_VALUE = {name: re.compile(rf"^{name}:[ ]++({_PLAIN})[ \t]*\r?$", re.MULTILINE) for name in _NAMES}
+_ANY_VALUE = {name: re.compile(rf"^{name}:([^\n]*)$", re.MULTILINE) for name in _NAMES}
 _KEYS = re.compile(r"(?:[\w.-]+[ \t]*:(?:[ \t].*)?|[ \t]+.*|- .*|#.*)")
 _KNOWN = re.compile(r"^(?:title|description|layout|author|slug|weight|ms\.[a-z]+|sidebar_\w+):", re.MULTILINE)
 _NESTED = re.compile(r"(?:[-?:][ \t]+){20}")
@@ -41,31 +42,66 @@ LONGEST = 100_000
 """Characters of front matter: more is no such thing, and is not parsed."""
 
 
+class FrontMatter(NamedTuple):
+    """What a page's front matter says of it."""
+
+    title: str = ""
+    description: str = ""
+    end: int = 0
+    """The number of characters that are front matter."""
+
+
+class _Found(NamedTuple):
+    """Front matter as it stands in a page."""
+
+    kind: str
+    block: str
+    """What stands between its marks."""
+    end: int
+    mapping: dict[Any, Any] | None
+    """What a parser makes of it; None where it refuses, or was not asked."""
+    plain: bool = False
+    """Whether it is lines of plain values alone, so that no parser need be asked."""
+
+
 def front_matter_end(source: str) -> int:
     """The number of characters of `source` that are front matter; 0 where there is none."""
     found = _found(source)
-    return found[2] if found else 0
+    return found.end if found else 0
 
 
-def read_front_matter(source: str) -> tuple[str, int]:
-    """The `title` of the front matter, or nothing, and the number of characters that are front matter."""
+def read_front_matter(source: str) -> FrontMatter:
+    """The `title` and the `description` of the front matter, each empty where it has none, and its end."""
     found = _found(source)
     if found is None:
-        return "", 0
-    kind, block, end = found
-    if "title" not in block:
-        return "", end
-    if kind == "yaml" and (plain := _TITLE.search(block)):
-        return plain[1].strip("\"' \t"), end
-    mapping = _mapping(kind, block)
-    if mapping is None and (line := _ANY_TITLE.search(block)):
-        return line[1].strip("\"' \t\r"), end
-    title = (mapping or {}).get("title")
-    return (" ".join(title.split()) if isinstance(title, str) else ""), end
+        return FrontMatter()
+    return FrontMatter(_value(found, "title"), _value(found, "description"), found.end)
 
 
-def _found(source: str) -> tuple[str, str, int] | None:
-    """The kind of the front matter, what stands between its marks, and where it ends."""
+def _value(found: _Found, name: str) -> str:
+    """A string of the front matter as one line, or nothing."""
+    if name not in found.block:
+        return ""
+    if found.kind == "yaml" and (plain := _plain(name, found.block)):
+        return plain[1].strip("\"' \t")
+    if found.plain:
+        return ""
+    if found.mapping is None and (line := _ANY_VALUE[name].search(found.block)):
+        return line[1].strip("\"' \t\r")
+    value = (found.mapping or {}).get(name)
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _plain(name: str, block: str) -> re.Match[str] | None:
+    """The line of a plain value, which is mostly the first that begins with its name."""
+    begin = 0 if block.startswith(f"{name}:") else block.find(f"\n{name}:") + 1
+    if not begin and not block.startswith(f"{name}:"):
+        return None
+    return _PLAIN_VALUE[name].match(block, begin) or _PLAIN_VALUE[name].search(block, begin)
+
+
+def _found(source: str) -> _Found | None:
+    """The front matter at the top of a page."""
     start = 0
     if source[:3] not in ("---", "+++"):
         top = _TOP.match(source)
@@ -82,11 +118,12 @@ def _found(source: str) -> tuple[str, str, int] | None:
     kind = (opening[1] or "yaml") if dashes else "toml"
     block = source[opening.end() : closing.start()]
     if kind == "yaml" and _PLAIN_LINES.fullmatch(block):
-        return kind, block, closing.end()
-    return (kind, block, closing.end()) if _mapping(kind, block) or _nearly(kind, block) else None
+        return _Found(kind, block, closing.end(), None, plain=True)
+    mapping = _mapping(kind, block)
+    return _Found(kind, block, closing.end(), mapping) if mapping or _nearly(kind, block) else None
 
 
-def _json_object(source: str, start: int) -> tuple[str, str, int] | None:
+def _json_object(source: str, start: int) -> _Found | None:
     """An object at the very top, that ends a line."""
     if not source[start + 1 : start + 200].lstrip().startswith('"'):
         return None
@@ -97,7 +134,7 @@ def _json_object(source: str, start: int) -> tuple[str, str, int] | None:
     rest = re.compile(r"[ \t]*(?:\r?\n|\Z)").match(source, start + length)
     if not isinstance(value, dict) or rest is None:
         return None
-    return "json", source[start : start + length], rest.end()
+    return _Found("json", source[start : start + length], rest.end(), value)
 
 
 def _mapping(kind: str, block: str) -> dict[Any, Any] | None:

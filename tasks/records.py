@@ -102,6 +102,28 @@ class Corpus(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs(Record):
+    """Pairs of a query and the passages that answer it, mined from the documents themselves, as Parquet."""
+
+    stage: ClassVar[str] = "pairs"
+    PASSAGES: ClassVar[str] = "passages.parquet"
+    """Every section of every document, in passages, with its place and its side of the split."""
+    PAIRS: ClassVar[str] = "pairs.parquet"
+    """Queries, each with its kind, the numbers of the passages that answer it, and its side of the split."""
+
+    passages: int
+    mined: int
+    """Pairs that the documents offer: titles, descriptions, headings and links."""
+    kept: int
+    """Different queries that are left of them."""
+    dropped_by_reason: dict[str, int]
+    by_kind: dict[str, int]
+    """Kept queries by kind."""
+    by_split: dict[str, int]
+    """Kept queries that train, and those that are held out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CachedDataset(Record):
     """The corpus as a Hugging Face `DatasetDict` (`train`, `eval`), loadable with `load_from_disk`."""
 

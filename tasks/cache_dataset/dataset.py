@@ -46,7 +46,7 @@ def build_dataset(corpus: Path, target: Path, *, fingerprint: str) -> dict[str, 
             split: stack.enter_context(pa.ipc.new_stream(str(path), schema))
             for split, path in streams.items()
         }
-        for batch in file.iter_batches(_ROWS):
+        for batch in file.iter_batches(_ROWS, columns=schema.names):
             for split in SPLITS:
                 rows = batch.filter(pa.compute.equal(batch["split"], split))
                 counts[split] += rows.num_rows

@@ -19,12 +19,14 @@ from tasks.filter_markdown.dialects.known import dialects as dialects_named
 from tasks.filter_markdown.layout import Cleaned, Layout
 from tasks.filter_markdown.reading import PARSER, Reader
 from tasks.filter_markdown.rules import rules_for
-from tasks.front_matter import read_front_matter
+from tasks.front_matter import FrontMatter, read_front_matter
 
 
 def clean_raw(source: str) -> Cleaned:
     """The Markdown as it is, with the ranges of its code blocks, fences included."""
-    return Cleaned(text=source, code_spans=_code_ranges(source))
+    front = read_front_matter(source)
+    title = front.title or _first_title(source[front.end :])
+    return Cleaned(text=source, code_spans=_code_ranges(source), title=title, description=front.description)
 
 
 def clean_text(
@@ -36,32 +38,42 @@ def clean_text(
         dialects: the names of the builders whose marks are taken out where they are found; all, if None.
         code_in_prose: off leaves out the code in sentences, so that marks in what is left are marks.
     """
-    title, end = read_front_matter(source)
-    source = source[end:]
+    front = read_front_matter(source)
+    source = source[front.end :]
     known = dialects_named(dialects)
-    return _clean(source, known, keep_code, title, code_in_prose)
-
-
-def _clean(
-    source: str, known: tuple[Dialect, ...], keep_code: bool, title: str, code_in_prose: bool
-) -> Cleaned:
-    cleaned = _read(source, known, keep_code, title, code_in_prose)
+    cleaned = _read(source, known, keep_code, front, code_in_prose)
     if "<!--" in source and ("-->" in cleaned.text or "<!--" in cleaned.text):
         # CommonMark ends most HTML at a blank line, so a comment that goes on after one leaks its rest.
         without = _without_comments(source)
         if without != source:
-            cleaned = _read(without, known, keep_code, title, code_in_prose)
+            cleaned = _read(without, known, keep_code, front, code_in_prose)
     return cleaned
 
 
 def _read(
-    source: str, known: tuple[Dialect, ...], keep_code: bool, title: str, code_in_prose: bool
+    source: str, known: tuple[Dialect, ...], keep_code: bool, front: FrontMatter, code_in_prose: bool
 ) -> Cleaned:
     rules = rules_for(source, known)
     layout = Layout()
     reader = Reader(layout, rules, keep_code, code_in_prose)
     reader.read(rules.source)
-    return layout.finish("" if reader.has_title(title) else title)
+    return layout.finish(front.title, front.description, above=not reader.has_title(front.title))
+
+
+def _first_title(source: str) -> str:
+    """The words of the first heading of the first level in Markdown, or nothing."""
+    words: list[str] | None = None
+    events: Iterable[Any] = PARSER.events(source)
+    for event in events:
+        if type(event) is not dict:
+            continue
+        if event.get("Start", {}) == "Heading" or "Heading" in event.get("Start", ()):
+            words = [] if event["Start"]["Heading"]["level"] == "H1" else None
+        elif words is not None:
+            if "Heading" in event.get("End", ()):
+                return " ".join("".join(words).split())
+            words.append(event.get("Text") or event.get("Code") or "")
+    return ""
 
 
 def _code_ranges(source: str, *, in_sentences: bool = False) -> list[tuple[int, int]]:

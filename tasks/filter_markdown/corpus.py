@@ -18,9 +18,16 @@ from tasks.errors import UserError
 from tasks.filter_markdown.boilerplate import boilerplate_of, without_lines
 from tasks.filter_markdown.dropping import EVAL, SPLITS, Decided, Fingerprints, decide, sides_warning
 from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all, measure
-from tasks.filter_markdown.layout import Cleaned
 from tasks.filter_markdown.look import EXAMPLES, Look, ResidueCount, sampled, samples_of
-from tasks.filter_markdown.rows import CORPUS_SCHEMA, DROPPED_SCHEMA, Row, read_rows, rows_into, spans_of
+from tasks.filter_markdown.rows import (
+    CORPUS_SCHEMA,
+    DROPPED_SCHEMA,
+    Row,
+    cleaned_of,
+    read_rows,
+    row_of,
+    rows_into,
+)
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.machine import usable_cores
 from tasks.records import Corpus
@@ -119,11 +126,10 @@ def write_cleaned(file: Path, judged: Iterable[Judged]) -> Passed:
                 dropped.append({"path": one.path, "blob_sha": one.blob_sha, "reason": one.reason})
                 continue
             documents.add(one.path, one.digest, one.signature)
-            characters += len(one.text)
+            characters += len(one.cleaned.text)
             left.add(one.residue)
-            spans = [{"start": start, "end": end} for start, end in one.code_spans]
             told = {"path": one.path, "blob_sha": one.blob_sha, "language": one.language}
-            write({"text": one.text, "code_spans": spans, **told})
+            write(row_of(one.cleaned) | told)
     return Passed(
         file=file, documents=documents, dropped=dropped, characters=characters, residue=left.by_mark()
     )
@@ -135,8 +141,8 @@ def drop_lines(passed: Passed, gone: Counter[str], settings: FilterSettings) -> 
     def judged() -> Iterator[Judged]:
         for rows in read_rows(passed.file):
             for row in rows:
-                text, spans = without_lines(row["text"], spans_of(row), gone)
-                yield measure(row["path"], row["blob_sha"], Cleaned(text=text, code_spans=spans), settings)
+                cleaned = without_lines(cleaned_of(row), gone)
+                yield measure(row["path"], row["blob_sha"], cleaned, settings)
 
     without = write_cleaned(passed.file.with_name("without.parquet"), judged())
     return replace(without, dropped=passed.dropped + without.dropped)

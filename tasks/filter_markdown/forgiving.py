@@ -18,6 +18,8 @@ _GOES_ON = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ=/")
 _SECTION = re.compile(r"<!\[([A-Za-z][-_.A-Za-z0-9]*)")
 _ENDLESS = re.compile(r"&#[0-9]{500,}+;?")
 """A character reference of more digits than any character has; Python reads no number of over 4,300."""
+_RAW_TAG = re.compile(r"<(/?)(script|style|pre|textarea)\b", re.IGNORECASE)
+_UNCLOSED = re.compile(r"^( {0,3})<(?=(?:script|style|pre|textarea)\b)", re.MULTILINE | re.IGNORECASE)
 _REFERENCE = re.compile(r"&(?:#[0-9]++|#[xX][0-9a-fA-F]++|[A-Za-z][A-Za-z0-9]*+);")
 
 
@@ -26,6 +28,23 @@ def decoded(text: str) -> str:
     if "&" not in text:
         return text
     return _REFERENCE.sub(lambda found: unescape(found[0]) if len(found[0]) < 500 else "\ufffd", text)
+
+
+def without_unclosed(html: str) -> str | None:
+    """A block whose first element nothing closes, so that it hides what follows, as the text that it is."""
+    if not _UNCLOSED.match(html):
+        return None
+    opened: dict[str, list[int]] = {}
+    for tag in _RAW_TAG.finditer(html):
+        places = opened.setdefault(tag[2].lower(), [])
+        if not tag[1]:
+            places.append(tag.start())
+        elif places:
+            places.pop()
+    never = {place for places in opened.values() for place in places}
+    if html.find("<") not in never:
+        return None
+    return _UNCLOSED.sub(lambda tag: f"{tag[1]}\\<" if tag.end(1) in never else tag[0], html)
 
 
 class ForgivingParser(HTMLParser):

@@ -8,10 +8,11 @@ table's rows, a list's items and a definition list's terms stand on lines of the
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.filter_markdown.forgiving import ForgivingParser, decoded
-from tasks.filter_markdown.layout import row
+from tasks.filter_markdown.layout import links_in_row, row
+from tasks.filter_markdown.places import Link, placed
 from tasks.filter_markdown.tags import (
     BLOCK_TAGS,
     LINE,
@@ -24,13 +25,12 @@ from tasks.filter_markdown.tags import (
 
 _STRAY = re.compile(r"<(?:(?=!--)|(?![^<>]*+>))")
 """A `<` that no `>` follows before the next, or of a comment that nothing closes."""
-_RAW_TAG = re.compile(r"<(/?)(script|style|pre|textarea)\b", re.IGNORECASE)
-_UNCLOSED = re.compile(r"^( {0,3})<(?=(?:script|style|pre|textarea)\b)", re.MULTILINE | re.IGNORECASE)
 _CLOSING = re.compile(r"</([A-Za-z][^\s<>/]*)")
 _AMPERSAND = "\ufdd3"
 """Stands for `&` while the HTML is parsed: Python's parser takes references without a semicolon, as in
 `&copy_x`."""
 _LISTS = frozenset({"ul", "ol", "dl", "menu"})
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Piece:
     is_code: bool = False
     group: int = 0
     """The table or list that it is a line of, or 0."""
+    links: list[Link] = field(default_factory=list)
+    level: int = 0
+    """Of a heading: 1 to 6."""
+    anchor: str = ""
+    """The name that a heading has for links, or nothing."""
 
 
 def closed_tags(html: str) -> frozenset[str]:
@@ -85,23 +90,6 @@ def without_comments(text: str) -> str:
     return "".join((*kept, text[position:]))
 
 
-def without_unclosed(html: str) -> str | None:
-    """A block whose first element nothing closes, so that it hides what follows, as the text that it is."""
-    if not _UNCLOSED.match(html):
-        return None
-    opened: dict[str, list[int]] = {}
-    for tag in _RAW_TAG.finditer(html):
-        places = opened.setdefault(tag[2].lower(), [])
-        if not tag[1]:
-            places.append(tag.start())
-        elif places:
-            places.pop()
-    never = {place for places in opened.values() for place in places}
-    if html.find("<") not in never:
-        return None
-    return _UNCLOSED.sub(lambda tag: f"{tag[1]}\\<" if tag.end(1) in never else tag[0], html)
-
-
 class _Reader(ForgivingParser):
     """Collects the words, a piece for every element that begins a new line."""
 
@@ -123,6 +111,11 @@ class _Reader(ForgivingParser):
         self._last_group = 0
         self._hidden = ""  # the element without words that is open
         self._pre = self._code = 0
+        self._links: list[Link] = []  # of the line that is read, by their places among its words
+        self._link = (0, "")  # where the one that is open begins, and where it leads
+        self._placed: list[Link] = []  # of the words that were taken last
+        self._cell_links: list[tuple[int, list[Link]]] = []
+        self._level, self._anchor = 0, ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin a line where the element does, and note elements of code or without words."""
@@ -147,6 +140,10 @@ class _Reader(ForgivingParser):
             self._break(tag)
             if tag == "table" or tag in _LISTS:
                 self._open_group(tag)
+            elif tag in _HEADINGS:
+                self._level, self._anchor = int(tag[1]), dict(attrs).get("id") or self._anchor
+        elif tag == "a":
+            self._begin_anchor(dict(attrs))
         elif tag in ("code", "kbd", "samp", "tt"):
             self._code += 1
         elif tag == "sup":
@@ -172,10 +169,14 @@ class _Reader(ForgivingParser):
             self._break(tag)
             if tag == "table":
                 self._end_row()
+            elif tag in _HEADINGS:
+                self._level = 0
             if (tag == "table" or tag in _LISTS) and self._groups:
                 self._groups.pop()
         elif tag in ("code", "kbd", "samp", "tt"):
             self._code = max(0, self._code - 1)
+        elif tag == "a":
+            self._end_anchor()
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element without contents only breaks the line."""
@@ -212,6 +213,19 @@ class _Reader(ForgivingParser):
         if tag == "table":
             self._end_row()
 
+    def _begin_anchor(self, attributes: dict[str, str | None]) -> None:
+        self._end_anchor()
+        if target := attributes.get("href"):
+            self._link = (len(self._current), target.replace(_AMPERSAND, "&"))
+        elif name := attributes.get("id") or attributes.get("name"):
+            self._anchor = name
+
+    def _end_anchor(self) -> None:
+        begin, target = self._link
+        if target and len(self._current) > begin:
+            self._links.append((begin, len(self._current), target))
+        self._link = (0, "")
+
     def _break(self, tag: str) -> None:
         """Begin a new line; within a cell a space, within code a line of code."""
         if self._pre:
@@ -237,6 +251,8 @@ class _Reader(ForgivingParser):
         if self._cells is not None and not self._pre:
             text = self._take().replace("\n", " ")
             if text or self._in_cell:
+                if self._placed:
+                    self._cell_links.append((len(self._cells), self._placed))
                 self._cells.append(text)
             self._in_cell = False
 
@@ -244,14 +260,17 @@ class _Reader(ForgivingParser):
         if self._pre or self._cells is None:
             return
         self._end_cell()
-        text = row(self._cells)
-        self._cells = None
+        text, group = row(self._cells), self._groups[-1] if self._groups else 0
         if text:
-            self._pieces.append(Piece(text, group=self._groups[-1] if self._groups else 0))
+            self._pieces.append(Piece(text, False, group, links_in_row(self._cells, self._cell_links)))
+        self._cells = None
+        self._cell_links.clear()
 
     def _end_line(self) -> None:
         if text := self._take():
-            self._pieces.append(Piece(text, group=self._groups[-1] if self._groups else 0))
+            group = self._groups[-1] if self._groups else 0
+            self._pieces.append(Piece(text, False, group, self._placed, self._level, self._anchor))
+            self._anchor = ""
 
     def _end_pre(self) -> None:
         self._pre -= 1
@@ -262,9 +281,20 @@ class _Reader(ForgivingParser):
 
     def _take(self) -> str:
         """The words read so far, as the lines that their breaks make."""
+        self._placed = []
         if not self._current:
             return ""
-        text = decoded("".join(self._current).replace(_AMPERSAND, "&"))
+        self._end_anchor()
+        text = _lines("".join(self._current))
+        if self._links:
+            self._placed = placed(text, self._current, self._links, _lines)
+            self._links.clear()
         self._current = []
-        lines = (" ".join(line.split()) for line in scripts(text).split(LINE))
-        return "\n".join(line for line in lines if line)
+        return text
+
+
+def _lines(words: str) -> str:
+    """Words as the lines that their breaks make."""
+    text = decoded(words.replace(_AMPERSAND, "&"))
+    lines = (" ".join(line.split()) for line in scripts(text).split(LINE))
+    return "\n".join(line for line in lines if line)

@@ -15,7 +15,7 @@ from tasks.filter_markdown.cleaning import clean_raw, clean_text
 from tasks.filter_markdown.decoding import decode
 from tasks.filter_markdown.language_codes import UNTOLD
 from tasks.filter_markdown.languages import language_of, prose_of
-from tasks.filter_markdown.layout import Cleaned
+from tasks.filter_markdown.layout import NOTHING, Cleaned
 from tasks.filter_markdown.near_duplicates import fingerprint
 from tasks.filter_markdown.residue import residue
 from tasks.filter_markdown.settings import FilterSettings
@@ -45,8 +45,7 @@ class Judged:
     path: str
     blob_sha: str
     reason: str | None = None
-    text: str = ""
-    code_spans: list[tuple[int, int]]
+    cleaned: Cleaned = NOTHING
     digest: bytes = b""
     """Equal for texts that are the same but for white space."""
     signature: bytes = b""
@@ -70,7 +69,7 @@ def judge(document: RawDocument, settings: FilterSettings) -> Judged:
     """Decode, clean and measure one document; duplicates are found later, among all."""
 
     def dropped(reason: str) -> Judged:
-        return Judged(path=document.path, blob_sha=document.blob_sha, reason=reason, code_spans=[])
+        return Judged(path=document.path, blob_sha=document.blob_sha, reason=reason)
 
     if document.reason is not None or document.content is None:
         return dropped(document.reason or "not_regular_file")
@@ -96,13 +95,12 @@ def measure(path: str, blob_sha: str, cleaned: Cleaned, settings: FilterSettings
         if settings.languages and language not in settings.languages:
             reason = "other_language"
     if reason is not None:
-        return Judged(path=path, blob_sha=blob_sha, reason=reason, code_spans=[])
+        return Judged(path=path, blob_sha=blob_sha, reason=reason)
     digest, signature = fingerprint(text)
     return Judged(
         path=path,
         blob_sha=blob_sha,
-        text=text,
-        code_spans=spans,
+        cleaned=cleaned,
         language=language,
         digest=digest,
         signature=signature,

@@ -1,15 +1,29 @@
-"""The blocks of a cleaned document, one after the other, and where code stands among them."""
+"""The blocks of a cleaned document, one after the other, and where code, headings and links stand in it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tasks.filter_markdown.places import Heading, Link, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """A document's text, and where code blocks stand in it."""
+    """A document's text, what stands where in it, and what the document says of itself."""
 
     text: str
-    code_spans: list[tuple[int, int]]
+    code_spans: list[Span]
     """Character ranges of code blocks (not of code inside a sentence), in order, not overlapping."""
+    headings: list[Heading] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    """In order, not overlapping."""
+    title: str = ""
+    """Of its front matter, or else its first heading of the first level."""
+    description: str = ""
+    """Of its front matter."""
+
+
+NOTHING = Cleaned(text="", code_spans=[])
+"""What is left of a document that is dropped."""
 
 
 class Layout:
@@ -18,7 +32,9 @@ class Layout:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0
-        self._code_spans: list[tuple[int, int]] = []
+        self._code_spans: list[Span] = []
+        self._headings: list[Heading] = []
+        self._links: list[tuple[int, Sequence[Link]]] = []  # of each block with any, and where it begins
         self._last_group = 0
         self._groups = 0
 
@@ -30,8 +46,22 @@ class Layout:
         self._groups += 1
         return self._groups
 
-    def add(self, text: str, *, group: int = 0, code: bool = False) -> None:
-        """Append a block; `group` is that of the list or table it is a line of, or 0."""
+    def add(
+        self,
+        text: str,
+        *,
+        group: int = 0,
+        code: bool = False,
+        links: Sequence[Link] = (),
+        level: int = 0,
+        anchor: str = "",
+    ) -> None:
+        """Append a block with its links.
+
+        Args:
+            group: that of the list or table it is a line of, or 0.
+            level: that of a heading, or 0; `anchor` is the name that its author gave it.
+        """
         if self._parts:
             separator = "\n" if group and group == self._last_group else "\n\n"
             self._parts.append(separator)
@@ -40,15 +70,31 @@ class Layout:
         self._parts.append(text)
         if code:
             self._code_spans.append((self._length, self._length + len(text)))
+        elif level:
+            self._headings.append((self._length, self._length + len(text), level, anchor))
+        if links:
+            self._links.append((self._length, links))
         self._length += len(text)
 
-    def finish(self, title: str = "") -> Cleaned:
-        """What has been laid out, below `title`."""
-        if not title or not self._parts:
-            return Cleaned(text=title + "".join(self._parts), code_spans=self._code_spans)
-        text = "".join((title, "\n\n", *self._parts))
-        before = len(title) + 2
-        return Cleaned(text=text, code_spans=[(a + before, b + before) for a, b in self._code_spans])
+    def finish(self, title: str = "", description: str = "", *, above: bool = False) -> Cleaned:
+        """What has been laid out; below the title if that is to stand `above`."""
+        headings, spans, text, by = self._headings, self._code_spans, "".join(self._parts), 0
+        if above and title:
+            by = len(title) + (2 if text else 0)
+            spans = [(start + by, end + by) for start, end in spans]
+            headings = [(a + by, b + by, level, anchor) for a, b, level, anchor in headings]
+            headings.insert(0, (0, len(title), 1, ""))
+            text = f"{title}\n\n{text}" if text else title
+        if not title:
+            title = next((text[start:end] for start, end, level, _ in headings if level == 1), "")
+        return Cleaned(
+            text=text,
+            code_spans=spans,
+            headings=headings,
+            links=[(at + a + by, at + b + by, target) for at, links in self._links for a, b, target in links],
+            title=" ".join(title.split()),
+            description=description,
+        )
 
 
 def row(cells: list[str]) -> str:
@@ -58,3 +104,17 @@ def row(cells: list[str]) -> str:
         return ""
     first, *others = cells[:last]
     return (first + "".join(f" | {cell}" if cell else " |" for cell in others)).strip()
+
+
+def links_in_row(cells: list[str], links: Sequence[tuple[int, list[Link]]]) -> list[Link]:
+    """The links of some cells, by their numbers, as they stand in the `row` of all."""
+    begins, place = [], 0 if cells[0] else -1  # the row does not begin with the space before a bar
+    for number, cell in enumerate(cells):
+        place += (3 if cell else 2) if number else 0
+        begins.append(place)
+        place += len(cell)
+    return [
+        (begins[number] + start, begins[number] + end, target)
+        for number, of_cell in links
+        for start, end, target in of_cell
+    ]

@@ -8,28 +8,22 @@ import pyromark
 
 from tasks.filter_markdown import html_text
 from tasks.filter_markdown.attributes import ELEMENT
-from tasks.filter_markdown.layout import Layout, row
+from tasks.filter_markdown.forgiving import without_unclosed
+from tasks.filter_markdown.inline_html import InlineTags
+from tasks.filter_markdown.layout import Layout, links_in_row, row
+from tasks.filter_markdown.places import Link, parted, placed
 from tasks.filter_markdown.rules import SPECIAL, Rules
-from tasks.filter_markdown.tags import (
-    BLOCK_TAGS,
-    LINE,
-    SILENT_TAGS,
-    SUBSCRIPT,
-    SUPERSCRIPT,
-    is_written,
-    name_of,
-)
+from tasks.filter_markdown.tags import LINE, mended_table
 
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Superscript", "Subscript", "Link", "Image"})
 _NOTHING_BEGINS = _INLINE | {"TableCell", "TableRow", "TableHead"}
-_DELIMITER_ROW = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+:?+[ \t]*+\|[-:| \t]*+$\n?", re.MULTILINE)
 _OF_DEFINITIONS = frozenset({"DefinitionListTitle", "DefinitionListDefinition"})
 _LISTS = frozenset({"List", "DefinitionList"})
 _CODE_TITLE = re.compile(r"\btitle=([\"'])([^\"']*\w[^\"']*)\1")
 _ANY = re.compile("")
 _WORD = re.compile(r"\w")
-
-_ADDRESS = re.compile(r"\b(?:href|uid)=[\"']([^\"']*)")
+_LEVELS = {f"H{level}": level for level in range(1, 7)}
+_HEADING_ID = re.compile(r"\{:?[ \t]*+#([\w:.-]++)[^{}]*+\}\s*+\Z")
 
 _OPTIONS = (
     pyromark.Options.ENABLE_TABLES
@@ -60,12 +54,16 @@ class Reader:
         self._special = (
             _ANY.search if not code_in_prose or rules.role else (SPECIAL.search if rules.touches else None)
         )
-        self._open: list[tuple[str, int]] = []  # tags that nothing closed yet, and their places in the words
-        self._level = ""
+        self._level = 0
         self._group = 0  # the group of the next line: its list's at the beginning of an item, else 0
         self._lists: list[int] = []
         self._table = 0
         self._cells: list[str] = []
+        self._links: list[Link] = []  # of the block that is being read, by their places among its words
+        self._placed: list[Link] = []  # of the block whose words were taken last, by their places in them
+        self._cell_links: list[tuple[int, list[Link]]] = []
+        self._tags = InlineTags(self._parts, self._links, rules)
+        self._open = self._tags.open
 
     def read(self, source: str) -> None:
         """Lay out the words of `source`."""
@@ -75,8 +73,7 @@ class Reader:
             if type(event) is str:
                 append("\n" if event == "SoftBreak" else LINE)
                 continue
-            for kind in event:
-                value = event[kind]
+            kind, value = event.popitem()
             if kind == "Text":
                 if not images:
                     append(value)
@@ -85,8 +82,7 @@ class Reader:
                     if value not in _NOTHING_BEGINS and (parts or value != "Paragraph"):
                         self._begin(value, None)
                     continue
-                for tag in value:
-                    details = value[tag]
+                tag, details = value.popitem()
                 if tag == "Link":
                     address, begin = details["dest_url"], len(parts)
                 elif tag == "Image":
@@ -99,12 +95,13 @@ class Reader:
                 if value in _INLINE:
                     if value == "Image":
                         images -= 1
-                    elif value == "Link" and address.startswith("xref:"):
-                        self._name_reference(address, begin)
+                    elif value == "Link":
+                        self._end_link(address, begin)
                     if marks:
                         append(ELEMENT)
                 elif value == "Paragraph":
-                    self._end_line()
+                    if parts:
+                        self._end_line()
                 else:
                     self._end(value)
             elif images:
@@ -116,18 +113,19 @@ class Reader:
             elif kind == "Html":
                 append(value)
             elif kind == "InlineHtml":
-                self._inline_html(value)
+                self._tags.read(value)
 
     def has_title(self, title: str) -> bool:
         """Whether the page begins with a title of its own, or says this one in a heading."""
         return self._titled or title in self._headings
 
     def _begin(self, tag: str, details: Any) -> None:
-        self._end_line()  # a tight list item has words without a paragraph around them
+        if self._parts:  # a tight list item has words without a paragraph around them
+            self._end_line()
         if tag == "Item" or tag in _OF_DEFINITIONS:
             self._group = self._lists[0]
         elif tag == "Heading":
-            self._level = details["level"]
+            self._level, self._tags.anchor = _LEVELS[details["level"]], ""
         elif tag == "CodeBlock":
             if title := _CODE_TITLE.search(details.get("Fenced", "") if type(details) is dict else ""):
                 self._layout.add(self._rules.templates.read(title[2].strip()))
@@ -138,7 +136,11 @@ class Reader:
 
     def _end(self, tag: str) -> None:
         if tag == "TableCell":
-            self._cells.append(self._take().replace("\n", " "))
+            text = self._take().replace("\n", " ")
+            if self._placed:
+                self._cell_links.append((len(self._cells), self._placed))
+                self._placed = []
+            self._cells.append(text)
         elif tag in ("TableRow", "TableHead"):
             self._end_row()
         elif tag == "CodeBlock":
@@ -148,18 +150,31 @@ class Reader:
         elif tag == "Heading":
             self._end_heading()
         else:
-            self._end_line()
+            if self._parts:
+                self._end_line()
             if tag == "Item" or tag in _OF_DEFINITIONS:
                 self._group = 0
             elif tag in _LISTS:
                 self._lists.pop()
 
     def _end_heading(self) -> None:
+        if self._parts and "}" in self._parts[-1] and (own := _HEADING_ID.search("".join(self._parts))):
+            self._tags.anchor = own[1]
         if text := self._take(heading=True):
-            self._titled = self._titled or (self._level == "H1" and not self._layout)
-            self._layout.add(text)
+            self._titled = self._titled or (self._level == 1 and not self._layout)
+            self._layout.add(text, links=self._placed, level=self._level, anchor=self._tags.anchor)
             self._headings.add(text)
+            if self._placed:
+                self._placed = []
         self._group = 0
+
+    def _end_link(self, address: str, begin: int) -> None:
+        if address.startswith("xref:"):
+            self._name_reference(address, begin)
+        if len(self._parts) > begin:
+            if self._rules.templates.found:
+                address = self._rules.templates.written(address)
+            self._links.append((begin, len(self._parts), address))
 
     def _name_reference(self, address: str, begin: int) -> None:
         """Put an API's name where its address stands: `<xref:System.String>`, `[](xref:System.String)`."""
@@ -171,51 +186,25 @@ class Reader:
         code = code if self._code_in_prose else ""
         return self._rules.guard(code) if self._touches else code
 
-    def _inline_html(self, html: str) -> None:
-        """Read a tag within a paragraph: nothing stays of it, or a break, or the name that it is."""
-        parts = self._parts
-        name, closes = name_of(html)
-        if not name:
-            return
-        if not closes:
-            if html.endswith("/>"):
-                parts.append(self._left_of(name, html))
-            else:
-                self._open.append((name, len(parts)))
-                parts.append(html)
-            return
-        for place in range(len(self._open) - 1, max(-1, len(self._open) - 65), -1):
-            if self._open[place][0] == name:
-                begin = self._open[place][1]
-                del self._open[place]
-                parts[begin] = self._left_of(name, parts[begin])
-                if name in SILENT_TAGS:
-                    del parts[begin:]
-                    self._open = [one for one in self._open if one[1] < begin]
-                break
-        parts.append(LINE if name in BLOCK_TAGS else "")
-
     def _end_line(self) -> None:
-        if self._parts:
-            if len(self._parts) > 2 and "\n" in self._parts and "--" in "".join(self._parts):
-                self._mend_table()
-            text = self._take()
-            if text[:1].isalnum() or _WORD.search(text):
-                self._layout.add(text, group=self._group)
-                self._group = 0
-
-    def _mend_table(self) -> None:
-        """Give a table that is none to the parser (its first rows differ in cells) its rows back."""
-        self._resolve_tags()
-        text, delimiters = _DELIMITER_ROW.subn("", "".join(self._parts))
-        if delimiters:
-            rows = (row.strip(" \t|").split("|") for row in text.split("\n"))
-            self._parts[:] = [LINE.join(" | ".join(map(str.strip, row)) for row in rows)]
+        mended = ""
+        if len(self._parts) > 2 and "\n" in self._parts and "--" in "".join(self._parts):
+            self._tags.resolve()
+            mended = mended_table("".join(self._parts))
+        text = self._take(mended)
+        if text[:1].isalnum() or _WORD.search(text):
+            self._layout.add(text, group=self._group, links=self._placed)
+            self._group = 0
+        if self._placed:
+            self._placed = []
 
     def _end_row(self) -> None:
         if text := row(self._cells):
-            self._layout.add(text, group=self._table)
+            links = links_in_row(self._cells, self._cell_links) if self._cell_links else ()
+            self._layout.add(text, group=self._table, links=links)
         self._cells.clear()
+        if self._cell_links:
+            self._cell_links.clear()
 
     def _end_code(self) -> None:
         code = "".join(self._parts).strip("\n")
@@ -232,7 +221,7 @@ class Reader:
     def _end_html(self) -> None:
         html = "".join(self._parts)
         self._parts.clear()
-        if (escaped := html_text.without_unclosed(html)) is not None:
+        if (escaped := without_unclosed(html)) is not None:
             Reader(self._layout, self._rules, self._keep_code, self._code_in_prose).read(escaped)
             return
         rules = self._rules
@@ -245,27 +234,38 @@ class Reader:
             group = groups.get(piece.group)
             if group is None:
                 group = groups[piece.group] = self._layout.new_group()
-            text = "\n".join(
-                " ".join(line.split()) for line in rules.visible(rules.applied(piece.text)).split("\n")
-            )
+            text = self._lines_of_html(piece.text)
             if _WORD.search(text):
-                self._layout.add(text.strip("\n"), group=group)
+                links = placed(text, *parted(piece.text, piece.links), self._lines_of_html)
+                self._layout.add(text, group=group, links=links, level=piece.level, anchor=piece.anchor)
         rules.guarded.clear()
 
-    def _take(self, *, heading: bool = False) -> str:
-        """The words read so far as one line, or several where the author broke them."""
+    def _lines_of_html(self, text: str) -> str:
+        """Words in HTML as they are laid out."""
+        text = self._rules.visible(self._rules.applied(text))
+        return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip("\n")
+
+    def _take(self, mended: str = "", *, heading: bool = False) -> str:
+        """The words read so far, or what they were mended to, as one line, or as the author broke them."""
         if self._open:
-            self._resolve_tags()
-        text = "".join(self._parts)
+            self._tags.resolve()
+        text = self._worded(mended or "".join(self._parts), heading)
+        if self._links:
+            self._placed = placed(text, self._parts, self._links, self._worded)
+            self._links.clear()
         self._parts.clear()
+        if self._touches:
+            self._rules.guarded.clear()
+        return text
+
+    def _worded(self, text: str, heading: bool = False) -> str:
+        """Words of a block as they are laid out."""
         if self._change:
             text = self._change(text)
             if self._rules.guarded:
                 text = self._rules.unguarded(text)
-                self._rules.guarded.clear()
         elif self._touches:
             text = self._rules.applied(text, heading=heading)
-            self._rules.guarded.clear()
         if "  " not in text and text.isprintable():  # nothing that is folded below
             return text.strip(" ")
         if not text.isascii():
@@ -274,19 +274,3 @@ class Reader:
             return " ".join(text.split())
         lines = (" ".join(line.split()) for line in text.split(LINE))
         return "\n".join(line for line in lines if line)
-
-    def _resolve_tags(self) -> None:
-        """Of the tags that nothing in the block closes, keep those that are names to fill in."""
-        for name, place in self._open:
-            html = self._parts[place]
-            if not is_written(name, html, closed=self._rules.is_closed(name), in_sentence=True):
-                self._parts[place] = self._left_of(name, html)
-        self._open.clear()
-
-    def _left_of(self, name: str, html: str) -> str:
-        """What stays of a tag within a paragraph."""
-        if name in BLOCK_TAGS:
-            return LINE
-        if name == "xref" and (address := _ADDRESS.search(html)):
-            return self._rules.reference(address[1])
-        return {"sup": SUPERSCRIPT, "sub": SUBSCRIPT}.get(name, "")

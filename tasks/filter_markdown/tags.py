@@ -33,6 +33,7 @@ _SWITCHES_NAMES = (
 _SWITCHES = frozenset(_SWITCHES_NAMES.split())
 """Attributes that mean something without a value."""
 _TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]*)\s*([^<>]*)>\Z")
+_DELIMITER_ROW = re.compile(r"^[ \t]*+\|?+[ \t]*+:?+-{2,}+:?+[ \t]*+\|[-:| \t]*+$\n?", re.MULTILINE)
 
 LINE = "\r"
 """Stands for a line break that a tag makes; text has no other carriage return."""
@@ -72,3 +73,12 @@ def scripts(text: str) -> str:
     if SUBSCRIPT in text:
         text = _LOWERED.sub("_", text).replace(SUBSCRIPT, "")
     return text
+
+
+def mended_table(text: str) -> str:
+    """A table that is none to the parser (its first rows differ in cells) with its rows; nothing if none."""
+    text, delimiters = _DELIMITER_ROW.subn("", text)
+    if not delimiters:
+        return ""
+    rows = (row.strip(" \t|").split("|") for row in text.split("\n"))
+    return LINE.join(" | ".join(map(str.strip, row)) for row in rows)

@@ -45,11 +45,12 @@ def freeze_corpus(
     tables = {}
     for split in SPLITS:
         documents = [judged for name, judged in kept.items() if fates[name] == split]
-        (target / f"{split}.json").write_text(json.dumps([judged.text for judged in documents]))
+        (target / f"{split}.json").write_text(json.dumps([judged.cleaned.text for judged in documents]))
         rows = {
-            "text": [judged.text for judged in documents],
+            "text": [judged.cleaned.text for judged in documents],
             "code_spans": [
-                [{"start": start, "end": end} for start, end in judged.code_spans] for judged in documents
+                [{"start": start, "end": end} for start, end in judged.cleaned.code_spans]
+                for judged in documents
             ],
         }
         cut = TokenizeSettings(max_seq_length=max_seq_length)

@@ -118,7 +118,7 @@ def texts(docs: Path, limit: int | None) -> Iterator[str]:
             RawDocument(path=str(path), blob_sha=str(path), content=path.read_bytes()), FilterSettings()
         )
         if judged.reason is None:
-            yield judged.text
+            yield judged.cleaned.text
 
 
 def run(

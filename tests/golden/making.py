@@ -29,6 +29,8 @@ from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.pinned import resolve_model
 from tasks.models.settings import ModelSettings, ScratchSettings
+from tasks.pair_documents.settings import PairSettings
+from tasks.pair_documents.stage import pair_documents
 from tasks.publish_model import stage as publishing
 from tasks.publish_model.card import Origin
 from tasks.publish_model.lineage import Lineage
@@ -38,6 +40,7 @@ from tasks.records import (
     CachedDataset,
     Corpus,
     DocsSnapshot,
+    Pairs,
     PublishedModel,
     Record,
     TokenizedDataset,
@@ -54,6 +57,8 @@ DOCS = Path(__file__).parent / "docs"
 MORE = Path(__file__).parent / "more"
 KEPT = json.loads((Path(__file__).parent / "corpus.json").read_text("utf-8"))
 """A corpus of the golden documents, as an earlier version made it: its record, its rows, and the settings."""
+PAGES = json.loads((Path(__file__).parent / "pages.json").read_text("utf-8"))
+"""Rows of a corpus with headings and links, as the third version of cleaning made them."""
 SCRATCH = ScratchSettings(
     vocab_size=400, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
     max_position_embeddings=64,
@@ -65,6 +70,10 @@ FILTERS = {
     "english": FilterSettings(min_chars=40, max_chars=4_000, languages=["en"], eval_fraction=0.3),
     "without boilerplate": FilterSettings(min_chars=40, max_chars=4_000, boilerplate_share=0.3),
     "near": FilterSettings(min_chars=40, max_chars=4_000, duplicates="near", near_duplicate_threshold=0.7),
+}
+PAIRS = {
+    "all": PairSettings(passage_characters=150),
+    "some": PairSettings(kinds=["anchor", "title"], max_targets=1),
 }
 CUTS = {
     "chunk": TokenizeSettings(max_seq_length=32),
@@ -138,6 +147,8 @@ class Line:
         folder = write_documents(self.folder / "more")
         for path in sorted(MORE.iterdir()):
             (folder / path.name).write_bytes(path.read_bytes())
+        badges = "[![a badge](badge.svg)](badges.md) " * 100 + "[no more](badges.md) {.x}"
+        (folder / "badges.md").write_text(f"{badges} and words enough to be kept, as others are.\n")
         chosen = SourceSettings(folder=folder, exclude=["left-out/**"], max_file_bytes=20_000)
         found: DocsSnapshot = self.make(clone_docs, "c", resolve_source(chosen), chosen)
         return found
@@ -175,6 +186,14 @@ class Line:
         folder.mkdir()
         pq.write_table(pa.Table.from_pylist(KEPT["rows"], CORPUS_SCHEMA), folder / Corpus.FILE)
         return self.target(Corpus, "kept").commit(folder, Corpus, KEPT["record"], of=[self.snapshot])
+
+    @cached_property
+    def pages(self) -> Corpus:
+        """Another corpus that is stored here, of pages that lead to each other."""
+        folder = self.folder / "pages"
+        folder.mkdir()
+        pq.write_table(pa.Table.from_pylist(PAGES), folder / Corpus.FILE)
+        return self.target(Corpus, "pages").commit(folder, Corpus, KEPT["record"], of=[self.snapshot])
 
     @cached_property
     def dataset(self) -> CachedDataset:
@@ -243,6 +262,15 @@ def joint_corpus(line: Line) -> Made:
         parts = {source: line.target(Corpus, corpus.key) for source, corpus in own.items()}
         snapshot = replace(line.snapshot, source="one+two")
         made[name] = corpus_rows(line, line.make(join_corpora, f"ab-{name}", snapshot, parts, FILTERS[name]))
+    return Made(made)
+
+
+def pairs(line: Line) -> Made:
+    """The passages and the pairs, mined in each way."""
+    made = {}
+    for name, settings in PAIRS.items():
+        folder = line.files(mined := line.make(pair_documents, name, line.pages, settings))
+        made[name] = [counts(mined), rows(folder / Pairs.PASSAGES), rows(folder / Pairs.PAIRS)]
     return Made(made)
 
 
@@ -381,6 +409,7 @@ MAKERS: dict[Stage[Any, Any], Callable[[Line], Made]] = {
     join_snapshots: joint_documents,
     filter_markdown: corpora,
     join_corpora: joint_corpus,
+    pair_documents: pairs,
     cache_dataset: splits,
     tokenize_corpus: windows,
     train_model: training,

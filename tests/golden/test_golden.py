@@ -18,8 +18,8 @@ from tests.golden.making import MAKERS, Line, Made, corpora
 ROOT = Path(__file__).parents[2]
 RULES = (
     "attributes", "blocks", "boilerplate", "cleaning", "decoding", "dropping", "frames", "groups",
-    "html_text",
-    "judging", "languages", "layout", "near_duplicates", "reading", "rules", "tags", "templates",
+    "html_text", "inline_html",
+    "judging", "languages", "layout", "near_duplicates", "places", "reading", "rules", "tags", "templates",
     *(f"dialects.{name}" for name in names()),
 )  # fmt: skip
 """The files of `tasks/filter_markdown` that decide what stays of a document."""

@@ -60,7 +60,16 @@ def test_front_matter_ends_where_it_says(front: str, rest: str) -> None:
 )  # fmt: skip
 def test_the_title_is_read(source: str, title: str) -> None:
     """In each way to write it."""
-    assert read_front_matter(source)[0] == title
+    assert read_front_matter(source).title == title
+    described = source.replace("title", "description")
+    assert read_front_matter(described).description == title
+    assert read_front_matter(described).title == ""
+
+
+def test_title_and_description_are_read_together() -> None:
+    """Each from its own line, and a word in another line is none of them."""
+    source = "---\nkeywords: description, title\ndescription: 'What: it is'\ntitle: A\n---\nText"
+    assert read_front_matter(source) == ("A", "What: it is", len(source) - len("Text"))
 
 
 VALUES = st.sampled_from(

@@ -127,8 +127,8 @@ DIALECT = Dialect(
     lines=r"!!!|\?\?\?|===[+! ]|/{3}|;?-{1,2}8<-|\{\*|:::[ \t]+\w+\.\w|\*\[|<\w+[^<>\n]*\bmarkdown\b"
     r"|\[(?:TOC|toc)\]",
     signs=(
-        re.compile(r"=(?==[^\s=])"),
-        re.compile(r"\+(?=\+[\w\"])"),
+        re.compile(r"==(?=[^\s=])"),
+        re.compile(r"\+\+(?=[\w\"])"),
         re.compile(r"\^(?=\^[^\s^]|[\w+-]{1,8}\^)"),
         re.compile(r"~(?=[\w+-]{1,8}~)"),
         re.compile(r"\{(?:--|>>|~~|\+\+|==)"),

@@ -1,6 +1,7 @@
 """Lines in many documents are found whatever there is beside them, and taken out without harm."""
 
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.filter_markdown.boilerplate import boilerplate_of, frequent_lines, without_lines
+from tasks.filter_markdown.layout import Cleaned
 
 
 def found(texts: list[str], share: float) -> dict[str, int]:
@@ -58,9 +60,9 @@ def test_code_and_its_places_stay() -> None:
     """A line of code is left alone though prose has it too, and the ranges of code still hold the code."""
     text = f"Title\n\nNote\n\n{CODE}\n\nrun\n\nText\n\n{CODE}\n\nNote"
     spans = [(start, start + len(CODE)) for start in (text.index(CODE), text.rindex(CODE))]
-    kept, moved = without_lines(text, spans, {"Note", "run", "}"})
-    assert kept == f"Title\n\n{CODE}\n\nText\n\n{CODE}"
-    assert [kept[start:end] for start, end in moved] == [CODE, CODE]
+    left = without_lines(Cleaned(text=text, code_spans=spans), {"Note", "run", "}"})
+    assert left.text == f"Title\n\n{CODE}\n\nText\n\n{CODE}"
+    assert [left.text[start:end] for start, end in left.code_spans] == [CODE, CODE]
 
 
 PARTS = st.lists(
@@ -76,8 +78,21 @@ def test_nothing_but_the_lines_is_lost(parts: list[tuple[str, bool]]) -> None:
         if is_code and line.strip():
             spans.append((len(text), len(text) + len(line)))
         text += f"{line}\n\n"
-    kept, moved = without_lines(text, spans, {"drop"})
+    words = [(found.start(), found.end()) for found in re.finditer(r"\w(?:.*\w)?", text)]
+    left = without_lines(
+        Cleaned(
+            text=text,
+            code_spans=spans,
+            headings=[(*span, 2, "x") for span in words],
+            links=[(*span, text[slice(*span)]) for span in words],
+        ),
+        {"drop"},
+    )
+    kept, moved = left.text, left.code_spans
     stays = [line for line, is_code in parts if line.strip() and (is_code or line.strip() != "drop")]
     assert [line for line in kept.splitlines() if line.strip()] == stays
     assert [kept[a:b] for a, b in moved] == [text[a:b] for a, b in spans]
+    assert [kept[a:b] for a, b, *_ in left.headings] == [line.strip() for line in stays]
+    assert [kept[a:b] for a, b, _ in left.links] == [target for *_, target in left.links]
+    assert [target for *_, target in left.links] == [line.strip() for line in stays]
     assert "\n\n\n\n\n" not in kept or "\n\n\n\n\n" in text

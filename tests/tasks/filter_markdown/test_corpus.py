@@ -95,6 +95,11 @@ def test_rows_say_what_they_are(tmp_path: Path) -> None:
     assert row["text"] == "Title 0\n\nA link in sentence 0.\n\nrun 0"
     assert (row["path"], row["blob_sha"]) == ("docs/000.md", "0" * 40)
     assert [row["text"][span["start"] : span["end"]] for span in row["code_spans"]] == ["run 0"]
+    assert (row["title"], row["description"]) == ("Title 0", "")
+    assert [row["text"][one["start"] : one["end"]] for one in row["headings"]] == ["Title 0"]
+    assert [(row["text"][one["start"] : one["end"]], one["target"]) for one in row["links"]] == [
+        ("link", "target.md")
+    ]
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

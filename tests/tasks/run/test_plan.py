@@ -7,7 +7,7 @@ from tasks.errors import DocsMlmError
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
-from tasks.records import STAGES, CachedDataset, Corpus, DocsSnapshot
+from tasks.records import CachedDataset, Corpus, DocsSnapshot
 from tasks.run import plan as planning
 from tasks.run.plan import make_plan, model_recipes
 from tasks.run.reasons import changed, why_run
@@ -24,9 +24,10 @@ def store(tmp_path):
 
 
 LINE = Line.of(["https://example.org/o/docs.git"], "bert-docs")
-KEYS = {stage: f"{number:032x}" for number, stage in enumerate(STAGES)}
 SCRATCH = Settings.model_validate({"model": {"from_scratch": {}}})
 RECIPES = {clone_docs: {}, filter_markdown: {}, **model_recipes(SCRATCH, resolve_model(SCRATCH.model))}
+STAGES = tuple(stage.record.stage for stage in RECIPES)
+KEYS = {stage: f"{number:032x}" for number, stage in enumerate(STAGES)}
 
 
 def probe(store: Store, also: list[type] | None = None) -> dict[str, tuple[dict, bool]]:

@@ -1,0 +1,1 @@
+"""Which passages answer which queries, mined from the documents themselves."""
