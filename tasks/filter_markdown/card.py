@@ -13,6 +13,8 @@ from tasks.records import Corpus, DocsSnapshot
 from tasks.stage.target import Target
 
 _SAMPLES = 5
+_WIDTH = 56
+"""Characters of a document's line: the UI wraps no cell, and a longer first column hides the second."""
 
 
 def corpus_card(target: Target, corpus: Corpus) -> str:
@@ -62,8 +64,7 @@ def look_card(look: Look, corpus: Corpus) -> list[str]:
             table(("line", "documents"), lines, right=(1,)),
         ]
     for sample in look.samples:
-        # Not as code, whose lines the UI does not wrap: the second column would lie out of sight.
-        pairs = [(text(raw), text(kept)) for raw, kept in side_by_side(sample)]
+        pairs = [(text(raw), text(kept)) for raw, kept in side_by_side(sample, _WIDTH)]
         parts += ["", f"**{code(sample.path)}** before and after", "", table(("as found", "as kept"), pairs)]
     return parts
 

@@ -19,7 +19,7 @@ EXAMPLES = 5
 """Groups, paths of a group, and lines that are shown."""
 _CHARACTERS = 4_000
 """Kept of a sample's text."""
-_LINE, _LINES = 160, 24
+LINE, _LINES = 160, 24
 """Characters of a line, and lines of a document, that are shown."""
 
 
@@ -107,12 +107,12 @@ def by_path(file: Path, column: str, paths: Sequence[str]) -> dict[str, Any]:
     return {row["path"]: row[column] for row in table.to_pylist()}
 
 
-def side_by_side(sample: Sample) -> Iterator[tuple[str, str]]:
+def side_by_side(sample: Sample, width: int = LINE) -> Iterator[tuple[str, str]]:
     """The lines of a document before and after cleaning, those that belong together in one row.
 
-    Long lines are cut, and so is a long document.
+    Lines of more than `width` characters are cut, and so is a long document.
     """
-    raw, cleaned = _lines(sample.raw), _lines(sample.cleaned)
+    raw, cleaned = _lines(sample.raw, width), _lines(sample.cleaned, width)
     rows: list[tuple[str, str]] = []
     matcher = SequenceMatcher(a=list(map(_bare, raw)), b=list(map(_bare, cleaned)), autojunk=False)
     for _, a, b, c, d in matcher.get_opcodes():
@@ -122,9 +122,9 @@ def side_by_side(sample: Sample) -> Iterator[tuple[str, str]]:
         yield "…", "…"
 
 
-def _lines(text: str) -> list[str]:
+def _lines(text: str, width: int) -> list[str]:
     lines = [line for line in text.splitlines() if line.strip()][: 3 * _LINES]
-    return [line if len(line) <= _LINE else line[: _LINE - 1] + "…" for line in lines]
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
 
 
 def _bare(line: str) -> str:

@@ -76,7 +76,7 @@ def compare(options: argparse.Namespace) -> None:
     # Only here: another commit's code has the first verb alone.
     from tests.benchmarks.models import weights
     from tests.benchmarks.objectives import Beginning, run
-    from tests.benchmarks.report import spread, where
+    from tests.benchmarks.report import where
 
     logging.disable(logging.WARNING)
     options.equal = "tokens"
@@ -124,7 +124,7 @@ def compare(options: argparse.Namespace) -> None:
         "| text | loss | each seed |",
         "|---|---:|---|",
         *(
-            f"| {way} | {spread(losses)} | {', '.join(f'{loss:.4f}' for loss in losses)} |"
+            f"| {way} | {mean(losses):.4f} | {', '.join(f'{loss:.4f}' for loss in losses)} |"
             for way, losses in results.items()
         ),
         "",

@@ -80,6 +80,9 @@ RICH = {
 }  # fmt: skip
 
 
+LONG = "A sentence that goes on. " * 20
+
+
 @pytest.fixture
 def rich(corpus, tmp_path):
     """A stored corpus with much to see, whose texts try to be more than texts; made of a known snapshot."""
@@ -88,7 +91,11 @@ def rich(corpus, tmp_path):
     (tmp_path / "rich").mkdir()
     Look(
         samples=[
-            Sample(path="a.md", raw=f"---\nt: 1\n---\n# Title\n\n{HOSTILE}\n", cleaned=f"Title\n\n{HOSTILE}")
+            Sample(
+                path="a.md",
+                raw=f"---\nt: 1\n---\n# Title\n\n{HOSTILE}\n",
+                cleaned=f"Title\n\n{HOSTILE}\n{LONG}",
+            )
         ],
         residue={":::": {"marks": 12, "documents": 5}},
         groups=[{"documents": 4, "paths": ["v1/a.md", HOSTILE]}],
@@ -122,4 +129,6 @@ def test_nothing_of_a_document_is_markup_in_the_card(rich):
     assert "<script" not in shown
     assert "<a " not in shown
     assert shown.count("&lt;script&gt;alert(1)") == card.count("alert(1)")
+    assert "A sentence that goes on." in shown
+    assert LONG[:60] not in shown, "the column beside it would lie out of sight"
     assert {row.count("<t") for row in re.findall(r"<tr>(.*?)</tr>", shown.split("as kept")[1])} == {2}
