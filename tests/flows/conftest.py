@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from flows.command.main import main
+from tasks.records import STAGES, Pairs
 from tasks.settings import Settings
 from tests.git_server import GitServer, make_repository
 from tests.s3_server import s3_server
 from tests.tiny import SIZES
 
+MADE = tuple(stage for stage in STAGES if stage != Pairs.stage)
+"""The results of a run, in order: no flow mines pairs yet."""
 WORDS = [
     "server",
     "cluster",

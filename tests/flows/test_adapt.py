@@ -11,10 +11,9 @@ import pytest
 from flows.adapt import adapt
 from flows.presets import read_settings_file
 from tasks.errors import UserError
-from tasks.records import STAGES
 from tasks.settings import Settings
 from tasks.store.folders import Store
-from tests.flows.conftest import DOCUMENTS, make_documents
+from tests.flows.conftest import DOCUMENTS, MADE, make_documents
 from tests.git_server import add_commit, make_repository
 from tests.tiny import save_tiny_bert
 
@@ -72,7 +71,7 @@ def test_a_run_makes_every_stage_and_accounts_for_every_document(first):
     """Nothing is reused in an empty store, and found = kept + dropped."""
     _, summary = first
     assert reused(summary) == []
-    assert list(summary.stages) == list(STAGES)
+    assert list(summary.stages) == list(MADE)
     documents = summary.documents
     markdown = [name for name in DOCUMENTS if name.endswith(".md")]
     assert documents["found"] == len(markdown)
@@ -127,7 +126,7 @@ def test_a_second_run_reuses_everything(first):
     """The same settings find their model, whatever the work folder holds."""
     settings, summary = first
     again = run(settings)
-    assert reused(again) == list(STAGES)
+    assert reused(again) == list(MADE)
     assert (again.run_key, again.model, again.eval) == (summary.run_key, summary.model, summary.eval)
 
 
@@ -136,7 +135,7 @@ def test_a_second_machine_fetches_nothing(first, repositories, tmp_path):
     settings, _ = first
     repositories.forget()
     again = run(settings.model_copy(update={"work_dir": tmp_path / "elsewhere"}))
-    assert reused(again) == list(STAGES)
+    assert reused(again) == list(MADE)
     assert not [
         request for request in repositories.requests if request.method == "POST" and request.sent > 5000
     ]
@@ -155,7 +154,7 @@ def test_the_same_run_on_s3_gives_the_same_keys_and_weights(first, s3, tmp_path,
     assert {name: stage["uri"].rsplit("/", 1)[-1] for name, stage in remote.stages.items()} == names
     assert weights(remote.model["uri"]) == weights(summary.model["uri"])
     again = run(settings.model_copy(update={"store": s3.url("whole"), "work_dir": tmp_path / "other"}))
-    assert reused(again) == list(STAGES)
+    assert reused(again) == list(MADE)
     assert not (tmp_path / "other" / "clones").exists()
 
 
@@ -177,7 +176,7 @@ def test_a_change_starts_where_it_matters(first, change, starts_at, tmp_path):
     for stage, values in change.items():
         changed[stage] |= values
     summary = run(Settings.model_validate(changed))
-    assert reused(summary) == list(STAGES[: STAGES.index(starts_at)])
+    assert reused(summary) == list(MADE[: MADE.index(starts_at)])
 
 
 def test_a_new_commit_starts_at_the_clone(chosen, repositories):
@@ -192,7 +191,7 @@ def test_a_new_commit_starts_at_the_clone(chosen, repositories):
     assert new.commit_sha == sha != old.commit_sha
     assert new.documents["found"] == old.documents["found"] + 1
     back = run(chosen(source={"url": repositories.url("moving.git"), "ref": old.commit_sha}))
-    assert reused(back) == list(STAGES)
+    assert reused(back) == list(MADE)
     assert back.model == old.model
 
 
@@ -226,7 +225,7 @@ def test_exported_texts_are_read_back(first, tmp_path):
     target = tmp_path / "docs_texts.json"
     publish = settings.publish.model_copy(update={"export_texts": target})
     again = run(settings.model_copy(update={"publish": publish}))
-    assert reused(again) == list(STAGES)
+    assert reused(again) == list(MADE)
     texts = json.loads(target.read_text(encoding="utf-8"))
     assert len(texts) == summary.documents["kept"]
     changed = settings.model_dump(mode="json") | {
@@ -266,7 +265,7 @@ def test_two_runs_from_scratch_give_the_same_files(first, tmp_path):
     second = run(
         settings.model_copy(update={"store": str(tmp_path / "store"), "work_dir": tmp_path / "work"})
     )
-    for stage in STAGES[:-1]:
+    for stage in MADE[:-1]:
         one = Store(settings.store).manifest(summary.stages[stage]["uri"])
         two = Store(str(tmp_path / "store")).manifest(second.stages[stage]["uri"])
         assert {f.name: f.sha256 for f in one.files} == {f.name: f.sha256 for f in two.files}, stage
@@ -317,7 +316,7 @@ def test_a_later_stages_error_says_what_stays(chosen, repositories):
         "what was made before stays in the store, and is reused unless its own settings change: documents"
     )
     store = Store(settings.store)
-    assert [stage for stage in STAGES if store.folders(store.uri(stage))] == ["documents"]
+    assert [stage for stage in MADE if store.folders(store.uri(stage))] == ["documents"]
     repositories.forget()
     summary = adapt(**chosen(filter={"min_chars": 300}).as_parameters())
     assert summary.stages["documents"]["reused"]

@@ -13,10 +13,9 @@ from flows.adapt_many import adapt_many
 from tasks.errors import DocsMlmError
 from tasks.models.newest import newest_model
 from tasks.models.published import list_versions
-from tasks.records import STAGES
 from tasks.store.care import verify
 from tasks.store.folders import Store
-from tests.flows.conftest import files_under, make_documents
+from tests.flows.conftest import MADE, files_under, make_documents
 from tests.flows.test_secrets import in_prefect
 from tests.git_server import make_repository
 
@@ -92,7 +91,7 @@ def test_one_model_of_several_sources(jointly, others, tmp_path):
     assert "guides:guide/copy-5.md" not in documents
 
     alone = adapt(**jointly.settings.as_parameters())
-    assert [name for name in STAGES if alone.stages[name]["reused"]] == ["documents", "corpus"]
+    assert [name for name in MADE if alone.stages[name]["reused"]] == ["documents", "corpus"]
     assert documents_of(jointly.store).items() <= {
         (path.removeprefix("docs:"), split) for path, split in documents.items()
     }, "a document is held out of both or of neither"

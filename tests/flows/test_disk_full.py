@@ -6,9 +6,9 @@ import os
 import resource
 from pathlib import Path
 
-from tasks.records import STAGES
 from tasks.store.care import sweep
 from tasks.store.folders import Store
+from tests.flows.conftest import MADE
 from tests.soak import SETTINGS, orphans
 
 
@@ -36,9 +36,9 @@ def run_on_a_full_disk(parameters: dict, results: Path) -> None:
         return fill
 
     # The limit would kill Git, which a disk that is full does not, so it comes after Git here.
-    Target.building = filling(Target.building, set(STAGES) - {"documents"})
+    Target.building = filling(Target.building, set(MADE) - {"documents"})
     Target.commit = filling(Target.commit, {"documents"})
-    for stage in STAGES:
+    for stage in MADE:
         full = stage
         try:
             adapt(**arguments)
@@ -68,7 +68,7 @@ def test_a_full_disk_at_each_stage(repositories, server_url, tmp_path, monkeypat
     process.join()
     found = json.loads(results.read_text())
     uri, _ = found.pop("afterwards")
-    assert {stage: error for stage, (error, _) in found.items()} == dict.fromkeys(STAGES, "StoreError")
+    assert {stage: error for stage, (error, _) in found.items()} == dict.fromkeys(MADE, "StoreError")
     for stage, (_, message) in found.items():
         assert "no space left" in message, stage
         assert "free some" in message, stage

@@ -9,9 +9,9 @@ import pytest
 
 from flows.adapt import adapt
 from tasks.errors import DocsMlmError, IntegrityError, NetworkError
-from tasks.records import STAGES
 from tasks.store.care import verify
 from tasks.store.folders import Store
+from tests.flows.conftest import MADE
 from tests.s3_server import Request, fault_proxy
 from tests.soak import environment_of, orphans
 
@@ -94,7 +94,7 @@ def test_faults_that_pass_leave_no_trace(fault, proxy, repositories, undisturbed
     summary = adapt(**parameters(repositories, tmp_path, proxy.url(f"passing-{fault}")))
     proxy.fault = lambda _: None
     assert weights(summary) == undisturbed
-    readers = set(STAGES) - {"models"} if len(method) == 1 else set(STAGES)
+    readers = set(MADE) - {"models"} if len(method) == 1 else set(MADE)
     assert {stage for stage, _ in met} >= readers - {"checkpoints"}
 
 
@@ -103,7 +103,7 @@ def test_faults_that_stay_end_with_one_error_and_no_torn_result(proxy, repositor
     url = proxy.url("staying")
     arguments = parameters(repositories, tmp_path, url)
     store = Store(url)
-    for number, stage in enumerate(STAGES):
+    for number, stage in enumerate(MADE):
         proxy.fault = lambda request, stage=stage: (
             "503" if request.method == "PUT" and stage_of(request) == stage else None
         )
@@ -111,9 +111,9 @@ def test_faults_that_stay_end_with_one_error_and_no_torn_result(proxy, repositor
             adapt(**arguments)
         assert raised.value.exit_code == 3
         proxy.fault = lambda _: None
-        whole = {name for name in STAGES for key in store.folders(store.uri(name))
+        whole = {name for name in MADE for key in store.folders(store.uri(name))
                  if store.manifest(store.uri(name, key))}  # fmt: skip
-        assert whole == set(STAGES[:number])
+        assert whole == set(MADE[:number])
     assert weights(adapt(**arguments)) == undisturbed
 
 

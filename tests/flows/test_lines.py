@@ -10,11 +10,10 @@ from flows.adapt import adapt
 from flows.adapt_many import adapt_many
 from tasks.models.newest import newest_of
 from tasks.models.published import list_versions
-from tasks.records import STAGES
 from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tasks.store.folders import Store
-from tests.flows.conftest import every, make_documents
+from tests.flows.conftest import MADE, every, make_documents
 from tests.git_server import add_commit, make_repository
 from tests.run_process import start_run
 from tests.soak import SETTINGS
@@ -185,4 +184,4 @@ def test_the_plan_says_from_which_step_a_run_goes_on(chosen, pair, server_url, c
     assert result["training"]["resumed_from_step"] == elsewhere
     assert f"goes on from step {elsewhere}" in result["stages"]["training"]["why"]
     assert f"goes on from step {elsewhere} of its checkpoint" in artifacts()["plan"]
-    assert list(result["stages"]) == list(STAGES)
+    assert list(result["stages"]) == list(MADE)
