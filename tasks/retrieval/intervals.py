@@ -52,22 +52,12 @@ def intervals(
     return [Interval(*map(float, row)) for row in zip(means, low, high, strict=True)]
 
 
-def differences(
-    values: Floats,
-    pairs: Sequence[tuple[int, int]],
-    documents: Sequence[str] | npt.NDArray[np.int64],
-    *,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> list[Interval]:
-    """For each pair of columns, the first one's mean above the second one's, with its interval.
+def apart(values: Floats, pairs: Sequence[tuple[int, int]]) -> Floats:
+    """(queries, pairs) how far the first column of each pair is above the second one, a query at a time.
 
-    Args:
-        values: (queries, columns), at least one query.
-        pairs: the columns that are compared.
+    The intervals of these are paired: taken with those of `values`, they are of the same resamples.
     """
-    apart = np.stack([values[:, first] - values[:, second] for first, second in pairs], axis=1)
-    return intervals(apart, documents, seed=seed, resamples=resamples)
+    return values[:, [first for first, _ in pairs]] - values[:, [second for _, second in pairs]]
 
 
 def resampled_means(
@@ -88,8 +78,8 @@ def resampled_means(
     step = max(1, _DRAWN_AT_ONCE // count)
     for first in range(0, resamples, step):
         rows = min(step, resamples - first)
-        drawn = generator.integers(0, count, (rows, count), np.int32)
-        drawn += np.arange(0, rows * count, count, dtype=np.int32)[:, None]
+        drawn = generator.integers(0, count, (rows, count))
+        drawn += np.arange(0, rows * count, count)[:, None]
         times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
         added = times.astype(np.float64) @ sums
         means[first : first + rows] = added[:, :-1] / added[:, -1:]

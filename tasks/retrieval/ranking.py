@@ -44,18 +44,26 @@ def best(scores: Scores, k: int) -> tuple[Ids, Scores]:
     return ids, found
 
 
-def nearest(queries: Vectors, passages: npt.NDArray[np.floating], k: int) -> tuple[Ids, Scores]:
+def nearest(
+    queries: Vectors,
+    vectors: npt.NDArray[np.floating],
+    k: int,
+    of_passage: npt.NDArray[np.int64] | None = None,
+) -> tuple[Ids, Scores]:
     """The places of the `k` passages of the highest cosine with each query, exactly, and the cosines.
 
     Args:
         queries: (queries, dimensions).
-        passages: (passages, dimensions), of float32 or float16; it may be a memory map.
+        vectors: (vectors, dimensions), of float32 or float16; it may be a memory map.
+        of_passage: (passages,) the row of each passage's vector, where several share one: cosines of equal
+            vectors may differ in their last bit by where they stand. None where each has its own.
     """
     ids = np.empty((len(queries), k), np.int64)
     scores = np.empty((len(queries), k), np.float32)
-    for part in blocks(len(queries), len(passages)):
-        cosines = queries[part] @ passages.T.astype(np.float32, copy=False)
-        ids[part], scores[part] = best(cosines, k)
+    single = vectors.astype(np.float32, copy=False)
+    for part in blocks(len(queries), len(vectors) if of_passage is None else len(of_passage)):
+        cosines = queries[part] @ single.T
+        ids[part], scores[part] = best(cosines if of_passage is None else cosines[:, of_passage], k)
     return ids, scores
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.retrieval.figures import figures
@@ -24,6 +24,7 @@ RANKINGS = st.permutations(range(16)).map(lambda numbers: numbers[:14])
 RELEVANT = st.lists(st.integers(0, 20), min_size=1, max_size=14)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(RANKINGS, RELEVANT), max_size=5), st.integers(1, 14))
 def test_figures_are_those_of_their_definitions(queries, k):
     """Whatever is ranked and relevant, with a number twice among the relevant ones or ranks above 10."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.retrieval.fusion import fuse
@@ -17,6 +17,7 @@ def padded(numbers, width):
 RANKING = st.lists(st.integers(0, 12), unique=True, max_size=8)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(RANKING, RANKING), min_size=1, max_size=4), st.integers(1, 20))
 def test_a_passage_gets_what_both_rankings_give_it(both, k):
     """The sum of 1 / (60 + rank), the higher first, equal ones by their number."""

@@ -5,11 +5,11 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.retrieval import intervals as module
-from tasks.retrieval.intervals import differences, intervals, resampled_means
+from tasks.retrieval.intervals import apart, intervals, resampled_means
 
 QUERIES = st.lists(
     st.tuples(st.sampled_from("abcdef"), st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=30
@@ -22,13 +22,13 @@ def plain(queries, seed, resamples):
     generator = np.random.default_rng(seed)
     means = []
     for _ in range(resamples):
-        drawn = [names[number] for number in generator.integers(0, len(names), len(names), np.int32)]
+        drawn = [names[number] for number in generator.integers(0, len(names), len(names))]
         taken = [query for name in drawn for query in queries if query[0] == name]
         means.append([sum(query[place] for query in taken) / len(taken) for place in (1, 2)])
     return np.array(means)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
 @given(QUERIES, st.integers(0, 3), st.sampled_from([1, 7, 1 << 21]))
 def test_resamples_are_those_of_a_plain_loop(queries, seed, drawn_at_once):
     """The same documents are drawn, each with all its queries, however many resamples are made at once."""
@@ -40,8 +40,8 @@ def test_resamples_are_those_of_a_plain_loop(queries, seed, drawn_at_once):
         wanted = plain(queries, seed, 50)
         np.testing.assert_allclose(resampled_means(values, numbers, seed, 50), wanted, atol=1e-12)
         found = intervals(values, names, seed=seed, resamples=50)
-        (apart,) = differences(values, [(0, 1)], names, seed=seed, resamples=50)
-    for one, column in zip([*found, apart], [*wanted.T, wanted[:, 0] - wanted[:, 1]], strict=True):
+        (paired,) = intervals(apart(values, [(0, 1)]), names, seed=seed, resamples=50)
+    for one, column in zip([*found, paired], [*wanted.T, wanted[:, 0] - wanted[:, 1]], strict=True):
         assert one.low == pytest.approx(np.percentile(column, 2.5), abs=1e-12)
         assert one.high == pytest.approx(np.percentile(column, 97.5), abs=1e-12)
     assert found[0].mean == pytest.approx(values[:, 0].mean())
@@ -61,7 +61,7 @@ def test_queries_of_one_document_hang_together():
 def test_a_paired_difference_leaves_out_what_both_find_hard():
     """Two systems that differ by the same everywhere differ by that for sure, however far they vary."""
     values = np.random.default_rng(0).random((200, 1))
-    (found,) = differences(np.hstack([values + 0.02, values]), [(0, 1)], np.arange(200) // 4)
+    (found,) = intervals(apart(np.hstack([values + 0.02, values]), [(0, 1)]), np.arange(200) // 4)
     assert (found.low, found.high) == (pytest.approx(0.02), pytest.approx(0.02))
     both = intervals(np.hstack([values + 0.02, values]), np.arange(200) // 4)
     assert both[0].low < both[1].high
