@@ -6,6 +6,7 @@ Of a row of passages with equal scores bm25s gives any; here it is the first one
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,16 @@ class Words:
     def scores(self, query: str) -> Scores:
         """(passages,) the score of each passage; a word that the query has twice counts twice."""
         found: Scores = self._index.get_scores_from_ids(self._index.get_tokens_ids(words_of(query)))
+        return found
+
+    def rarities(self, query: str) -> dict[str, float]:
+        """The inverse document frequency of each word of a query that some passage has."""
+        found: dict[str, float] = {}
+        ends = self._index.scores["indptr"]
+        for word in words_of(query):
+            if (number := self._index.vocab_dict.get(word)) is not None:
+                holding = int(ends[number + 1] - ends[number])
+                found[word] = math.log(1 + (self.passages - holding + 0.5) / (holding + 0.5))
         return found
 
 

@@ -29,7 +29,7 @@ MODULES = "modules.json"
 """What a sentence-transformers folder has, and a plain model lacks."""
 PROMPTS = {"query": ("query",), "document": ("document", "passage", "corpus")}
 """Names of the prompt that is put before a text: the first that the model has, as the library does it."""
-TOKENS = {"cpu": 4096, "cuda": 65_536}
+TOKENS = {"cpu": 2048, "cuda": 65_536}
 """Most tokens of a batch, padding counted: what keeps two cores, or a GPU, busy and their caches warm."""
 _PREPARED_AT_ONCE = 2048
 
@@ -37,8 +37,8 @@ _PREPARED_AT_ONCE = 2048
 class Encoder:
     """A model that makes vectors of texts."""
 
-    def __init__(self, model: SentenceTransformer) -> None:
-        self.model = model.eval()
+    def __init__(self, model: SentenceTransformer, folder: Path | None = None) -> None:
+        self.model, self.folder = model.eval(), folder
 
     @classmethod
     def load(cls, folder: Path, *, max_seq_length: int | None = None, device: str | None = None) -> Encoder:
@@ -56,7 +56,7 @@ class Encoder:
             model = _load(folder, device)
         if max_seq_length is not None:
             model.max_seq_length = max_seq_length
-        return cls(model)
+        return cls(model, folder)
 
     def queries(self, texts: Sequence[str]) -> Vectors:
         """(texts, dimensions) the vectors of queries, each of length 1.
