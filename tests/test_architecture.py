@@ -14,7 +14,7 @@ LAYERS = (
     ("tasks/machine.py", "tasks/cards.py", "tasks/front_matter.py", "tasks/exported.py"),
     ("tasks/store",),
     ("tasks/stage",),
-    ("tasks/models", "tasks/training"),
+    ("tasks/models", "tasks/training", "tasks/retrieval"),
     (),  # the stages: every other folder of tasks/
     ("tasks/settings.py",),
     ("tasks/run",),
