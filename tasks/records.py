@@ -202,16 +202,94 @@ class TrainedModel(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedModel(Record):
+    """A retrieval model that was trained on the pairs, as sentence-transformers saves it."""
+
+    stage: ClassVar[str] = "embedding"
+    MODEL: ClassVar[str] = "model"
+
+    base: str
+    """What a person calls the model that it began from; `adapted` for this run's masked-language model."""
+    skipped: str | None = None
+    """Why there is no model, or None."""
+    pairs: int = 0
+    """Training pairs of one epoch: a query and one passage that answers it."""
+    global_step: int = 0
+    resumed_from_step: int = 0
+    pairs_per_second: float = 0.0
+    loss: float = 0.0
+    """Mean training loss over the last tenth of the run."""
+    device: str = ""
+    precision: str = "fp32"
+    peak_memory_bytes: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    """Points of the loss curve: `step`, and `loss` or `learning_rate`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluatedModel(Record):
+    """What the models of a run are good for, before and after, by probes on held-out documents.
+
+    A probe that was not made is None, and `not_measured` says why.
+    """
+
+    stage: ClassVar[str] = "evaluation"
+    FILE: ClassVar[str] = "evaluation.json"
+
+    retrieval: dict[str, Any] | None = None
+    """By system (`bm25`, `base`, `adapted`, `retrieval`, `hybrid`, …) and kind of query: `ndcg@10`,
+    `mrr@10`, `recall@10`, `low`, `high`, `queries`; and `paired`, a list of differences."""
+    general: dict[str, Any] | None = None
+    """`before` and `after`: the loss on general text (nats a masked token); `masked_tokens`, and the paired
+    `difference`, `low`, `high`."""
+    domain_words: dict[str, Any] | None = None
+    """`before` and `after`: the accuracy at masked words of the domain; `words`, and the paired `difference`,
+    `low`, `high`."""
+    tags: dict[str, Any] | None = None
+    """`before` and `after`: the accuracy of a linear probe; `field`, `classes`, `documents`, and the paired
+    `difference`, `low`, `high`."""
+    not_measured: dict[str, str] = field(default_factory=dict)
+    """By probe why it was not made."""
+    best: str = "bm25"
+    """The system that found most, of those that `docs-mlm search` can use."""
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    """Queries of held-out documents: `query`, `kind`, `path`, and `before` and `after` the first hit's
+    `path`, `heading`, `text` and whether it is `right`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedModel(Record):
     """One version of the adapted model, with its card and `summary.json`."""
 
     stage: ClassVar[str] = "models"
     CARD: ClassVar[str] = "README.md"
     SUMMARY: ClassVar[str] = "summary.json"
+    REPORT: ClassVar[str] = "report.html"
+    RETRIEVAL: ClassVar[str] = "retrieval"
+    """The retrieval model's folder within, where there is one."""
 
     version: str
     name: str = ""
     """What its card calls it; earlier versions of docs-mlm wrote it into the summary alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchIndex(Record):
+    """What `docs-mlm search` reads: the documents' passages, by their words and by a model's vectors."""
+
+    stage: ClassVar[str] = "index"
+
+    version: str
+    """Of the published model that it belongs to."""
+    passages: int
+    model: str | None
+    """Whose vectors it holds: a folder within the published model, `.` for itself; None without any."""
+    mode: str
+    """What the probe found best: `bm25`, `dense` or `hybrid`."""
+    source: str
+    commit_sha: str
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    """Of a joint model each source: `name`, `source` and `commit_sha`."""
 
 
 STAGES = tuple(

@@ -64,14 +64,14 @@ def read_passages(file: Path) -> Passages:
     """All passages of `passages.parquet`."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(file, columns=["id", "text"])
-    return Passages(table["id"].to_numpy(), table["text"].to_pylist())
+    table = pq.read_table(file, columns=["passage", "text"])
+    return Passages(table["passage"].to_numpy(), table["text"].to_pylist())
 
 
 def read_queries(file: Path, split: str = "eval") -> Queries:
     """The queries of `pairs.parquet` on one side of the split."""
     import pyarrow.parquet as pq
 
-    columns = ["query", "kind", "relevant", "path"]
+    columns = ["query", "kind", "passages", "path"]
     table = pq.read_table(file, columns=columns, filters=[("split", "=", split)])
     return Queries(*(table[name].to_pylist() for name in columns))

@@ -10,12 +10,12 @@ from tasks.retrieval.passages import Passages, distinct, read_passages, read_que
 
 def test_tables_are_read(tmp_path):
     """Passages with their numbers, and the queries of one side of the split."""
-    passages = {"id": [4, 9], "path": ["a.md", "b.md"], "text": ["one", "two"]}
+    passages = {"passage": [4, 9], "path": ["a.md", "b.md"], "text": ["one", "two"]}
     pq.write_table(pa.table(passages), tmp_path / "passages.parquet")
     pairs = {
         "query": ["who", "what"],
         "kind": ["title", "anchor"],
-        "relevant": [[4], [4, 9]],
+        "passages": [[4], [4, 9]],
         "path": ["a.md", "b.md"],
         "split": ["train", "eval"],
     }

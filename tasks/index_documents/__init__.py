@@ -1,0 +1,1 @@
+"""An index of a published model's documents, which `docs-mlm search` reads."""
