@@ -22,7 +22,15 @@ from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
 from tasks.records import Corpus, DocsSnapshot, short_commit, short_name
 from tasks.run.each import Outcome
-from tasks.run.plan import Plan, Recipes, corpus_recipes, model_name, model_recipes, pinned_encoder, plan_targets
+from tasks.run.plan import (
+    Plan,
+    Recipes,
+    corpus_recipes,
+    model_name,
+    model_recipes,
+    pinned_encoder,
+    plan_targets,
+)
 from tasks.run.resolve import check_ready, check_starts, show_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger

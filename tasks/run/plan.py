@@ -125,7 +125,9 @@ def pinned_encoder(settings: Settings) -> PinnedModel | None:
         NetworkError: a host does not answer.
     """
     embed = settings.embed
-    return resolve_encoder(embed) if embed.enabled and embed.start == "base" else None
+    if not embed.enabled or embed.start != "base":
+        return None
+    return resolve_encoder(embed.name_or_path, embed.revision, settings.work_dir.expanduser())
 
 
 def model_recipes(settings: Settings, base: PinnedModel, encoder: PinnedModel | None) -> Recipes:
