@@ -15,11 +15,18 @@ from sentence_transformers import (
 from sentence_transformers.sentence_transformer.losses import (
     CachedGISTEmbedLoss,
     CachedMultipleNegativesRankingLoss,
-    CachedMultipleNegativesSymmetricRankingLoss,
     MatryoshkaLoss,
 )
-from sentence_transformers.training_args import BatchSamplers
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from sentence_transformers.sentence_transformer.model_card import SentenceTransformerModelCardCallback
+from sentence_transformers.sentence_transformer.training_args import BatchSamplers
+from transformers import (
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.embed_model.negatives import hard_negatives
@@ -136,9 +143,8 @@ def train(
         loss=loss_of(model, job),
         callbacks=callbacks,
     )
-    for callback in list(trainer.callback_handler.callbacks):
-        if type(callback).__name__ == "SentenceTransformerModelCardCallback":
-            trainer.remove_callback(callback)  # it would run the model to write a card of its own
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(SentenceTransformerModelCardCallback)  # it runs the model to write a card
     with delayed_stop(stop):
         checkpoint = None if job.resume_from is None else str(job.resume_from)
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -185,14 +191,19 @@ def load_encoder(folder: Path, settings: EmbedSettings) -> Encoder:
 def loss_of(model: SentenceTransformer, job: EmbedJob) -> Any:
     """The chosen loss, whose memory is bounded by the mini-batch."""
     settings = job.settings
-    loss: Any
-    if settings.loss == "symmetric":
-        loss = CachedMultipleNegativesSymmetricRankingLoss(model, mini_batch_size=settings.mini_batch_size)
-    elif settings.loss == "guided":
+    size = settings.mini_batch_size
+    if settings.loss == "guided":
         guide = load_encoder(job.model, settings).model
-        loss = CachedGISTEmbedLoss(model, guide, mini_batch_size=settings.mini_batch_size)
+        loss = CachedGISTEmbedLoss(model, guide, mini_batch_size=size)
+    elif settings.loss == "symmetric":
+        loss = CachedMultipleNegativesRankingLoss(
+            model,
+            mini_batch_size=size,
+            directions=("query_to_doc", "doc_to_query"),
+            partition_mode="per_direction",
+        )
     else:
-        loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=settings.mini_batch_size)
+        loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=size)
     if not settings.matryoshka_dims:
         return loss
     return MatryoshkaLoss(model, loss, matryoshka_dims=sorted(settings.matryoshka_dims, reverse=True))

@@ -6,9 +6,11 @@ Of a row of passages with equal scores bm25s gives any; here it is the first one
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,8 +35,7 @@ class Words:
         Raises:
             ValueError: no text has a word.
         """
-        import bm25s
-
+        bm25s = library()
         tokens = bm25s.tokenize(list(texts), show_progress=False)
         if not tokens.vocab:
             raise ValueError("no passage has a word to rank it by")
@@ -45,8 +46,7 @@ class Words:
     @classmethod
     def load(cls, folder: Path) -> Words:
         """What `save` wrote, its arrays by memory map."""
-        import bm25s
-
+        bm25s = library()
         return cls(bm25s.BM25.load(folder, mmap=True))
 
     def save(self, folder: Path) -> None:
@@ -79,9 +79,16 @@ class Words:
         return found
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text that count, in order."""
+def library() -> ModuleType:
+    """bm25s, which else would log what it does to whoever listens to everything."""
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text that count, in order."""
+    bm25s = library()
     found: list[str] = bm25s.tokenize(text, return_ids=False, show_progress=False)[0]
     return found
