@@ -52,16 +52,14 @@ class Masked:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """A model's tokenizer, for which "[MASK]" written in a document is text like any other."""
+    """The tokenizer of a model's folder."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    tokenizer.backend_tokenizer.encode_special_tokens = True
-    return tokenizer
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
 def cut_windows(documents: Sequence[Document], tokenizer: Any, max_seq_length: int) -> list[Window]:
-    """The documents' tokens in windows, one after another, none of two documents."""
+    """The documents' tokens in windows, none of two documents; a written "[MASK]" is text."""
     found = []
     for document in documents:
         made = tokenizer(
@@ -70,6 +68,7 @@ def cut_windows(documents: Sequence[Document], tokenizer: Any, max_seq_length: i
             max_length=max_seq_length,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
+            split_special_tokens=True,
         )
         for ids, offsets in zip(made["input_ids"], made["offset_mapping"], strict=True):
             tokens = np.array(ids, np.int64)
