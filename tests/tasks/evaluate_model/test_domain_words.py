@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -96,18 +97,27 @@ def test_a_word_that_a_window_cuts_is_left_out(tokenizer):
 
 def test_a_word_is_found_if_all_its_pieces_are(monkeypatch):
     """The accuracy is of words, before and after, and the difference is paired over documents."""
+    asked = []
 
     def predict(folder, windows, _pad, _tell=None):
-        hits = np.concatenate([np.arange(len(one.places)) % 2 == 0 for one in windows]).astype(float)
-        return hits, np.ones_like(hits) if folder == models()[1] else hits
+        hits = np.arange(sum(len(one.places) for one in windows)) % 3 > 0
+        asked[:] = hits.tolist()
+        return np.zeros(len(hits)), np.ones(len(hits)) if folder == models()[1] else hits.astype(float)
 
     monkeypatch.setattr(module, "predict", predict)
+    kept = []
+    mask = module.masked_words
+    monkeypatch.setattr(module, "masked_words", lambda *given: kept.append(mask(*given)) or kept[0])
     found = domain_words(given_with())
+    lengths = kept[0][1].lengths
+    assert max(lengths) > 1
+    ends = np.cumsum([0, *lengths])
+    wanted = [all(asked[first:last]) for first, last in pairwise(ends)]
+    assert found["before"] == pytest.approx(np.mean(wanted))
     assert found["after"] == 1.0
-    assert 0 < found["before"] < 1
     assert found["difference"] == pytest.approx(1 - found["before"])
     assert found["low"] < found["difference"] < found["high"]
-    assert found["words"] >= found["different_words"] > 1
+    assert found["words"] == len(lengths) >= found["different_words"] > 1
 
 
 def test_real_models_are_asked():
