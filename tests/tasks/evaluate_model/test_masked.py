@@ -56,9 +56,19 @@ def test_about_fifteen_of_a_hundred_tokens_are_chosen(tokenizer):
     assert 0.65 < (seen == tokenizer.mask_token_id).mean() < 0.95
 
 
-@pytest.mark.parametrize("tokens", [1, 100, 4096])
-def test_figures_are_those_of_one_window_at_a_time(tokenizer, monkeypatch, tokens):
-    """However windows are put together and padded, each masked token has its own loss, in their order."""
+@pytest.mark.parametrize(("tokens", "works"), [(1, True), (100, True), (4096, True), (100, False)])
+def test_figures_are_those_of_one_window_at_a_time(tokenizer, monkeypatch, tokens, works):
+    """However windows are put together and padded, each masked token has its own loss, in their order.
+
+    So it is whether the head computes the masked rows alone or all.
+    """
+    heads = []
+    make = module._SparseHead.__init__
+    monkeypatch.setattr(
+        module._SparseHead, "__init__", lambda self, model: heads.append(self) or make(self, model)
+    )
+    if not works:
+        monkeypatch.setattr(module, "TOLERANCE", -1)
     monkeypatch.setattr(module, "TOKENS", tokens)
     folder = models()[1]
     windows = [mask_some(window, tokenizer) for window in cut_windows(DOCUMENTS, tokenizer, 24)]
@@ -75,6 +85,7 @@ def test_figures_are_those_of_one_window_at_a_time(tokenizer, monkeypatch, token
     np.testing.assert_allclose(losses, wanted, atol=1e-4)
     assert hits.tolist() == right
     assert told[-1] == len(windows)
+    assert [head.works for head in heads] == [works]
 
 
 def test_a_broken_model_is_told(tmp_path):
