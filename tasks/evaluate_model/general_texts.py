@@ -14,7 +14,7 @@ from tasks.evaluate_model.settings import EvaluateSettings
 from tasks.retrieval.probe import drawn
 
 ENDINGS = (".txt", ".md")
-HUB = re.compile(r"[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?:[\w.\[\]%-]+:[\w.-]+")
+HUB = re.compile(r"[\w.-]+(?:/[\w.-]+)?(?::[\w.-]+)?:[\w.-]+:[\w.-]+")
 """NAME:SPLIT:COLUMN, or NAME:CONFIGURATION:SPLIT:COLUMN where the data set has several."""
 SHUFFLED = 1_000
 """Rows of a hub data set among which the next one is drawn."""

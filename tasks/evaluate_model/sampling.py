@@ -1,6 +1,6 @@
 """A seeded sample of documents: which are in it follows from their paths, so that runs can be compared.
 
-Tokens are counted as 1.3 a word, which needs no tokenizer: so the models of a line, whatever their
+Tokens are counted as 1.7 a word, which needs no tokenizer: so the models of a line, whatever their
 vocabularies, are measured on the same documents.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from tasks.retrieval.probe import drawn
 
-TOKENS_A_WORD = 1.3
-"""Of English prose in a vocabulary of 30,000; code and other languages have more."""
+TOKENS_A_WORD = 1.7
+"""Of documentation in a vocabulary of 30,000 (measured: 1.66 and 1.71); plain prose has 1.3."""
 _WORD = re.compile(r"\S+")
 _ROWS = 256
 
