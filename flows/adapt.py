@@ -76,7 +76,7 @@ def learn(plan: Plan, snapshot: DocsSnapshot, corpus: Corpus, settings: Settings
     pairs = pair_documents(plan[pair_documents], corpus, settings.pairs)
     check_pairs(pairs, settings.embed)
     tokenized = tokenize_corpus(plan[tokenize_corpus], dataset, plan.base, settings.tokenize)
-    trained = train_model(plan[train_model], tokenized, plan.base, settings.train)
+    trained = train_model(plan[train_model], tokenized, plan.base, settings.train, settings.evaluate.bound)
     lineage = Lineage(
         snapshot=snapshot, corpus=corpus, pairs=pairs, dataset=dataset, tokenized=tokenized, trained=trained
     )

@@ -38,3 +38,8 @@ class EvaluateSettings(StageSettings):
         "page's folder if empty.",
     )
     seed: int = Field(0, ge=0, le=2**32 - 1, title="Seed", description="Of the samples and intervals.")
+
+    @property
+    def bound(self) -> int | None:
+        """Most held-out tokens that a training evaluates; None for all."""
+        return self.max_tokens if self.enabled else None

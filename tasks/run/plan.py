@@ -138,7 +138,7 @@ def model_recipes(settings: Settings, base: PinnedModel, encoder: PinnedModel | 
         pair_documents: pair_documents.recipe(settings.pairs),
         cache_dataset: cache_dataset.recipe(),
         tokenize_corpus: tokenize_corpus.recipe(base, settings.tokenize),
-        train_model: train_model.recipe(base, settings.train),
+        train_model: train_model.recipe(base, settings.train, evaluate.bound),
         **({} if embedding is None else {embedding: embedding.recipe(encoder, embed)}),
         **({evaluate_model: evaluate_model.recipe(base, encoder, evaluate)} if evaluate.enabled else {}),
         publish_model: publish_model.recipe(settings.publish),

@@ -16,20 +16,29 @@ from tasks.training.checkpoints import CheckpointKeeper
 from tasks.training.resuming import find_checkpoint, first_step
 
 
-def recipe(base: PinnedModel, settings: TrainSettings) -> dict[str, Any]:
+def recipe(base: PinnedModel, settings: TrainSettings, eval_tokens: int | None = None) -> dict[str, Any]:
     """What goes into a training's key: the model, and the settings that change what is learnt.
 
     `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
-    machine makes of it is keyed. One process is keyed as 0.
+    machine makes of it is keyed. One process is keyed as 0. Where what is evaluated has no bound, none is keyed.
     """
-    return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings)}
+    bound = {} if eval_tokens is None else {"eval_tokens": eval_tokens}
+    return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings), **bound}
 
 
 @stage(TrainedModel, version=3, parents=(TokenizedDataset,), recipe=recipe)
 def train_model(
-    target: Target, tokenized: TokenizedDataset, base: PinnedModel, settings: TrainSettings
+    target: Target,
+    tokenized: TokenizedDataset,
+    base: PinnedModel,
+    settings: TrainSettings,
+    eval_tokens: int | None = None,
 ) -> TrainedModel:
-    """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any."""
+    """Train the base model to predict masked tokens of the corpus, from its newest checkpoint if any.
+
+    Args:
+        eval_tokens: most held-out tokens that are evaluated, those of a sample of documents.
+    """
     from tasks.train_model.everywhere import train_everywhere
     from tasks.train_model.job import TrainJob
     from tasks.training.trackers import keep_tracks
@@ -50,6 +59,7 @@ def train_model(
             if base.location is None
             else str(local_files(base, target.scratch(), weights=True)),
             scratch=base.scratch,
+            eval_tokens=eval_tokens,
             resume_from=find_checkpoint(target, keeper, settings.resume, local),
         )
         report = train_everywhere(job, keeper=keeper, on_progress=TrainingWatch())

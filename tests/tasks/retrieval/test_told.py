@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.evaluate_model.card import advice, evaluation_card, probes_table, retrieval_table, samples_listed
+from tasks.retrieval.told import advice, evaluation_card, probes_table, retrieval_table, samples_listed
 from tasks.records import EvaluatedModel
 
 
