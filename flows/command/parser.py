@@ -11,6 +11,8 @@ from flows.command.layers import LayeredPreview, LayeredSettings, LayeredSeveral
 from flows.presets import preset_names
 
 SHELLS = ("bash", "zsh")
+MODES = ("auto", "bm25", "dense", "hybrid")
+"""Ways to search; `auto` is the one that the probe found best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,21 @@ def predict_arguments(parser: Parser) -> None:
         help="a line, for its newest version, a version, a URI or a folder instead of the newest of all",
     )
     parser.add_argument("--top-k", type=count, default=5, metavar="N", help="predictions a mask (default 5)")
+    json_argument(parser)
+    store_argument(parser)
+
+
+def search_arguments(parser: Parser) -> None:
+    """What is to be found, in which model's documents, and how."""
+    parser.add_argument("query", help='for example "how do I rotate a key"')
+    parser.add_argument(
+        "--model", help="a line, for its newest version, a version or a URI instead of the newest of all"
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default=MODES[0],
+        help="by words (bm25), by a model's vectors (dense) or by both (default: what the probe found best)",
+    )  # fmt: skip
+    parser.add_argument("--top-k", type=count, default=5, metavar="N", help="hits (default 5)")
     json_argument(parser)
     store_argument(parser)
 
@@ -192,6 +209,12 @@ VERBS = (
         "Fill the [MASK]s of a text with the newest published model, or say what follows it.",
         predict_arguments,
         verbs.predict,
+    ),
+    Verb(
+        "search",
+        "Search a model's documents, by words, by meaning or by both.",
+        search_arguments,
+        verbs.search,
     ),
     Verb(
         "models", "List the published versions, by lines, with their figures.", models_arguments, verbs.models

@@ -7,6 +7,7 @@ import argparse
 import sys
 from contextlib import suppress
 
+from flows.command.bars import bars
 from flows.command.layers import base_settings, read_preview, read_settings, read_several
 from flows.command.starting import on_prefect, say
 from tasks.errors import NetworkError, StoreError, UserError
@@ -116,6 +117,34 @@ def predict(arguments: argparse.Namespace) -> None:
         return
     masks = fill_masks(folder, arguments.text, arguments.top_k)
     show_predictions(arguments.text, masks, as_json=arguments.json)
+
+
+def search(arguments: argparse.Namespace) -> None:
+    """`docs-mlm search`.
+
+    Raises:
+        UserError: nothing is asked for, or there is nothing to search in.
+    """
+    settings = base_settings(arguments.store)
+    if not arguments.query.strip():
+        raise UserError('the query is empty: say what is to be found, as in "how do I rotate a key"')
+    from tasks.index_documents.searching import searchable
+    from tasks.models.published import chosen_model
+    from tasks.store.folders import Store
+
+    store = Store(settings.store)
+    store.check(write=False)
+    store, model = chosen_model(store, arguments.model)
+    with bars():
+        asked = searchable(store, model, settings.work_dir, say)
+    mode = asked.mode(arguments.mode)
+    found = asked.search(arguments.query, arguments.top_k, mode)
+    from flows.command.searching import show_found, show_json
+
+    if arguments.json:
+        show_json(found)
+    else:
+        show_found(asked, arguments.query, found, mode, arguments.mode)
 
 
 def models(arguments: argparse.Namespace) -> None:

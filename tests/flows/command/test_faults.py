@@ -71,6 +71,7 @@ PLACES = {
     "plan": "tasks.run.plan.make_plan",
     "preview": "tasks.run.preview.make_preview",
     "predict": "tasks.models.published.local_model",
+    "search": "tasks.models.published.chosen_model",
     "models": "tasks.models.published.list_versions",
     "verify": "tasks.models.newest.newest_model",
     "sweep": "tasks.store.care.sweep",
@@ -117,7 +118,8 @@ def arguments(tmp_path):
     source = ["demo", "--source.folder", str(folder), *store]
     return {
         "run": source, "plan": source, "several": ["demo", *store, "--sources", str(folder)],
-        "preview": [str(folder)], "predict": ["A [MASK].", *store], "completion": ["bash"],
+        "preview": [str(folder)], "predict": ["A [MASK].", *store], "search": ["a key", *store],
+        "completion": ["bash"],
     } | {verb: store for verb in ("demo", "models", "verify", "sweep")}  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_a_verb_is_named_once(verb, capsys):
         parse([verb.name, "--help"])
     assert end.value.code == 0
     assert " ".join(verb.summary.split()) in " ".join(capsys.readouterr().out.split())
-    needed = {"predict": ["A [MASK]."], "completion": ["bash"]}.get(verb.name, [])
+    needed = {"predict": ["A [MASK]."], "search": ["a key"], "completion": ["bash"]}.get(verb.name, [])
     assert parse([verb.name, *needed]).run is verb.run
 
 
