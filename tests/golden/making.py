@@ -27,6 +27,7 @@ from tasks.filter_markdown.joining import join_corpora
 from tasks.filter_markdown.rows import CORPUS_SCHEMA
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
+from tasks.index_documents.stage import index_documents
 from tasks.models.pinned import resolve_model
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.pair_documents.settings import PairSettings
@@ -404,6 +405,36 @@ def published(line: Line) -> Made:
     return Made([made.version, names, [text.replace(line.store.url, "STORE") for text in texts]])
 
 
+def search_index(line: Line) -> Made:
+    """The passages with their lines in the raw documents, and the words' scores."""
+    folder = line.folder / "raw"
+    folder.mkdir()
+    raw = {page["path"]: "---\ntitle: x\n---\n\n" + page["text"].replace(". ", ".\n") for page in PAGES}
+    columns = {"path": list(raw), "content": [text.encode() for text in raw.values()]}
+    pq.write_table(pa.table(columns), folder / DocsSnapshot.FILE)
+    told = counts(line.snapshot) | {"source": "golden", "commit_sha": "sha256:0"}
+    documents = line.target(DocsSnapshot, "raw").commit(folder, DocsSnapshot, told)
+    mined = line.known(Pairs, "all") or line.make(pair_documents, "all", line.pages, PAIRS["all"])
+    folder = line.folder / "indexed"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    model = line.target(PublishedModel, "i").commit(
+        folder, PublishedModel, {"version": "1"}, of=[documents, mined]
+    )
+    files = line.files(made := line.make(index_documents, "i", model))
+    words = files / "bm25"
+    return Made(
+        [
+            counts(made),
+            json.loads((files / "index.json").read_text("utf-8")),
+            rows(files / "passages.parquet"),
+            json.loads((words / "vocab.index.json").read_text("utf-8")),
+            *(np.load(words / f"{name}.csc.index.npy").tolist() for name in ("indices", "indptr")),
+            np.load(words / "data.csc.index.npy").round(3).tolist(),
+        ]
+    )
+
+
 MAKERS: dict[Stage[Any, Any], Callable[[Line], Made]] = {
     clone_docs: documents,
     join_snapshots: joint_documents,
@@ -414,4 +445,5 @@ MAKERS: dict[Stage[Any, Any], Callable[[Line], Made]] = {
     tokenize_corpus: windows,
     train_model: training,
     publish_model: published,
+    index_documents: search_index,
 }
