@@ -7,7 +7,6 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.index_documents.choosing import best_mode, parent, vectors_of
 from tasks.index_documents.copies import model_folder
-from tasks.index_documents.lines import RawLines, raw_documents
 from tasks.records import DocsSnapshot, Pairs, PublishedModel, SearchIndex
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import current_bar, watched
@@ -94,6 +93,8 @@ def make_index(target: Target, published: PublishedModel, folder: Path) -> Count
 def raw_lines(target: Target, snapshot: DocsSnapshot, passages: Path) -> list[int | None]:
     """For each passage the line of its raw document, from 1; None where it is not found."""
     import pyarrow.parquet as pq
+
+    from tasks.index_documents.lines import RawLines, raw_documents  # a search needs none of its patterns
 
     table = pq.read_table(passages, columns=["path", "heading", "text", "start"])
     rows = list(zip(*(table[name].to_pylist() for name in table.column_names), strict=True))

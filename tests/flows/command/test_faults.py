@@ -190,7 +190,7 @@ def test_debug_shows_what_a_run_ended_with(arguments, command, monkeypatch):
 
 def test_a_bug_in_reading_the_arguments_gets_one_line(command, monkeypatch, tmp_path):
     """An error before the verb is known is told in the same way."""
-    monkeypatch.setattr("flows.command.parser.preset_names", lambda: {}["x"])
+    monkeypatch.setattr("flows.presets.preset_names", lambda: {}["x"])
     code, _, err = command("run", "demo")
     assert (code, len(err.splitlines())) == (1, 1)
     assert "error: unforeseen: KeyError: 'x'; all of it is in" in err
