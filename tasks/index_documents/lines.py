@@ -55,7 +55,7 @@ class RawLines:
             run = f" {' '.join(words[:count])} "
             if (place := self._stream.find(run, max(self._after - 1, 0))) >= 0:
                 if min(count, len(words)) >= _SURE:
-                    self._after = place + 1
+                    self._after = place + 2  # the same words may come again
                 return self._line(place + 1)
         return None if found is None else self._line(found)
 

@@ -78,3 +78,22 @@ def test_every_paragraph_is_found_where_it_stands(words):
     paragraphs = [" ".join(words[first : first + 9]) for first in range(0, len(words) - 8, 9)]
     expected = [1 + 2 * number for number in range(len(paragraphs))]
     assert lines("\n\n".join(paragraphs), *(("", text) for text in paragraphs)) == expected
+
+
+def test_the_description_of_front_matter_is_no_passage():
+    """Though a page without a heading often begins with the same words."""
+    raw = "---\ndescription: A key opens a vault today.\n---\nA key opens a vault today.\n"
+    assert lines(raw, ("", "A key opens a vault today.")) == [4]
+
+
+def test_what_stands_twice_is_found_twice():
+    """Equal paragraphs, and equal headings whose text is not found, each in its turn."""
+    text = "Choose the region that is the nearest to you."
+    assert lines(f"{text}\n\n{text}\n", ("", text), ("", text)) == [1, 3]
+    raw = "# Note\n\n$$a$$\n\n# Use\n\nUse the portal for all of it.\n\n# Note\n\n$$b$$\n"
+    passages = (
+        ("Note", "something else"),
+        ("Use", "Use the portal for all of it."),
+        ("Note", "something else"),
+    )
+    assert lines(raw, *passages) == [1, 7, 9]
