@@ -50,7 +50,7 @@ class RawLines:
             is_first: whether it is its section's first passage.
         """
         found = self._heading(heading) if is_first else None
-        words = _words(text[:400]).split(" ")
+        words = _words(_TAG.sub(" ", text[:400])).split(" ")
         for count in _RUNS:
             run = f" {' '.join(words[:count])} "
             if (place := self._stream.find(run, max(self._after - 1, 0))) >= 0:
