@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from flows.command.places import WORK_DIR
 from tasks.errors import DocsMlmError, NetworkError, first_line, scrubbed
-from tasks.settings import Settings
 
 LINE_FAULTS = (
     ("socket", "gaierror"),
@@ -96,8 +96,7 @@ def kept(error: BaseException, folders: list[Path]) -> Path | None:
 def work_folders(parsed: argparse.Namespace | None) -> list[Path]:
     """Where the file may go: the work folder, as far as it is known, or else the system's own."""
     flag = getattr(parsed, "work_dir", None)
-    default = Settings.model_fields["work_dir"].default
-    chosen = Path(flag or os.environ.get("DOCS_MLM_WORK_DIR") or default)
+    chosen = Path(flag or os.environ.get("DOCS_MLM_WORK_DIR") or WORK_DIR)
     try:
         return [chosen.expanduser().absolute(), Path(tempfile.gettempdir())]
     except (OSError, RuntimeError):  # no home, no current folder, or nowhere to write

@@ -4,13 +4,17 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flows.command import verbs
 from flows.command.flags import ALL, Parser, Version, WholeHelp
-from flows.command.layers import LayeredPreview, LayeredSettings, LayeredSeveral, Layers, add_flags
-from flows.presets import preset_names
+
+if TYPE_CHECKING:  # which takes longer to load than most verbs take
+    from flows.command.layers import Layers
 
 SHELLS = ("bash", "zsh")
+MODES = ("auto", "bm25", "dense", "hybrid")
+"""Ways to search; `auto` is the one that the probe found best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,24 @@ class Verb:
     """Instead of a list of a hundred flags."""
 
 
-def settings_arguments(parser: Parser, layers: type[Layers] = LayeredSettings) -> None:
+def settings_arguments(parser: Parser, layers: "type[Layers] | None" = None) -> None:
     """A settings file, and a flag for each setting."""
+    from flows.command.layers import LayeredSettings, add_flags
+    from flows.presets import preset_names
+
     presets = ", ".join(preset_names())
     parser.add_argument(
         "settings_file", nargs="?", metavar="SETTINGS", help=f"YAML file, or a preset: {presets}"
     )
     json_argument(parser)
     parser.add_argument(ALL, action=WholeHelp, nargs=0, help="show every setting with what it does")
-    add_flags(parser, layers)
+    add_flags(parser, layers or LayeredSettings)
 
 
 def several_arguments(parser: Parser) -> None:
     """The sources, and what `run` takes: `--source.*` then is what all sources have in common."""
+    from flows.command.layers import LayeredSeveral
+
     parser.add_argument(
         "--sources", nargs="+", action="extend", metavar="SOURCE",
         help="one or more of: a Git URL, a checkout, a folder, a JSON file, or {url: URL, ref: REF, ...}, "
@@ -60,6 +69,8 @@ def count(text: str) -> int:
 
 def preview_arguments(parser: Parser) -> None:
     """The source, and what decides what is left of it."""
+    from flows.command.layers import LayeredPreview, add_flags
+
     parser.add_argument(
         "source_word", nargs="?", metavar="SOURCE",
         help="a Git URL, a checkout, a folder or a JSON file; or a settings file that names one",
@@ -97,6 +108,21 @@ def predict_arguments(parser: Parser) -> None:
         help="a line, for its newest version, a version, a URI or a folder instead of the newest of all",
     )
     parser.add_argument("--top-k", type=count, default=5, metavar="N", help="predictions a mask (default 5)")
+    json_argument(parser)
+    store_argument(parser)
+
+
+def search_arguments(parser: Parser) -> None:
+    """What is to be found, in which model's documents, and how."""
+    parser.add_argument("query", help='for example "how do I rotate a key"')
+    parser.add_argument(
+        "--model", help="a line, for its newest version, a version or a URI instead of the newest of all"
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default=MODES[0],
+        help="by words (bm25), by a model's vectors (dense) or by both (default: what the probe found best)",
+    )  # fmt: skip
+    parser.add_argument("--top-k", type=count, default=5, metavar="N", help="hits (default 5)")
     json_argument(parser)
     store_argument(parser)
 
@@ -192,6 +218,12 @@ VERBS = (
         "Fill the [MASK]s of a text with the newest published model, or say what follows it.",
         predict_arguments,
         verbs.predict,
+    ),
+    Verb(
+        "search",
+        "Search a model's documents, by words, by meaning or by both.",
+        search_arguments,
+        verbs.search,
     ),
     Verb(
         "models", "List the published versions, by lines, with their figures.", models_arguments, verbs.models

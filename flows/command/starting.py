@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from flows.command.bars import bars
-from flows.presets import describe
 from tasks.errors import DocsMlmError, NetworkError, UserError, first_line, scrubbed
 
 if TYPE_CHECKING:
@@ -50,6 +47,10 @@ def load_prefect() -> None:
         UserError: one of them is wrong.
     """
     say("Loading Prefect ...")
+    from pydantic import ValidationError
+
+    from flows.presets import describe
+
     try:
         import prefect.main  # noqa: F401
     except ValidationError as error:

@@ -1,20 +1,28 @@
 """What each verb of the command does.
 
-Prefect, torch and transformers are imported only by the verbs that need them, so that help is there at once.
+Prefect, torch, transformers and the settings are imported only by the verbs that need them, so that help and
+a search are there at once.
 """
 
 import argparse
+import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from flows.command.layers import base_settings, read_preview, read_settings, read_several
+from flows.command.bars import bars
+from flows.command.places import places
 from flows.command.starting import on_prefect, say
 from tasks.errors import NetworkError, StoreError, UserError
-from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.settings import Settings
 
 
 def run(arguments: argparse.Namespace) -> None:
     """`docs-mlm run`."""
+    from flows.command.layers import read_settings
+
     settings = read_settings(arguments)
     find_mistakes(settings)
     with on_prefect(arguments):
@@ -26,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     show_summary(summary, as_json=arguments.json)
 
 
-def find_mistakes(settings: Settings) -> None:
+def find_mistakes(settings: "Settings") -> None:
     """Raise a user's mistake at once: to load Prefect and start its server takes many times as long.
 
     The run looks for all of it again, and waits for a network that does not answer here.
@@ -49,6 +57,8 @@ def find_mistakes(settings: Settings) -> None:
 
 def plan(arguments: argparse.Namespace) -> None:
     """`docs-mlm plan`."""
+    from flows.command.layers import read_settings
+
     settings = read_settings(arguments)
     from flows.command.display import show_plan
     from tasks.run.plan import make_plan
@@ -58,6 +68,8 @@ def plan(arguments: argparse.Namespace) -> None:
 
 def preview(arguments: argparse.Namespace) -> None:
     """`docs-mlm preview`."""
+    from flows.command.layers import read_preview
+
     settings = read_preview(arguments)
     from flows.command.previewing import show_preview
     from tasks.run.preview import make_preview
@@ -72,6 +84,8 @@ def several(arguments: argparse.Namespace) -> None:
     Raises:
         SourcesFailed: some of the sources did, after the others were done.
     """
+    from flows.command.layers import read_several
+
     settings, sources = read_several(arguments)
     with on_prefect(arguments):
         from flows.adapt_many import adapt_many
@@ -88,6 +102,8 @@ def several(arguments: argparse.Namespace) -> None:
 
 def demo(arguments: argparse.Namespace) -> None:
     """`docs-mlm demo`."""
+    from flows.command.layers import base_settings
+
     settings = base_settings(arguments.store)
     with on_prefect(arguments):
         from flows.demo import demo as run_demo
@@ -100,6 +116,8 @@ def demo(arguments: argparse.Namespace) -> None:
 
 def predict(arguments: argparse.Namespace) -> None:
     """`docs-mlm predict`."""
+    from flows.command.layers import base_settings
+
     settings = base_settings(arguments.store)
     from flows.command.display import show_follows, show_predictions
     from tasks.models.published import local_model
@@ -118,8 +136,40 @@ def predict(arguments: argparse.Namespace) -> None:
     show_predictions(arguments.text, masks, as_json=arguments.json)
 
 
+def search(arguments: argparse.Namespace) -> None:
+    """`docs-mlm search`.
+
+    Raises:
+        UserError: nothing is asked for, or there is nothing to search in.
+    """
+    store_url, work_dir = places(arguments.store)
+    # A query is one row: numpy's threads would take longer to wait for each other than to compute it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if not arguments.query.strip():
+        raise UserError('the query is empty: say what is to be found, as in "how do I rotate a key"')
+    from tasks.index_documents.searching import searchable
+    from tasks.models.published import chosen_model
+    from tasks.store.folders import Store
+
+    store = Store(store_url)
+    store.check(write=False)
+    store, model = chosen_model(store, arguments.model)
+    with bars():
+        asked = searchable(store, model, work_dir, say)
+    mode = asked.mode(arguments.mode)
+    found = asked.search(arguments.query, arguments.top_k, mode)
+    from flows.command.searching import show_found, show_json
+
+    if arguments.json:
+        show_json(found)
+    else:
+        show_found(asked, arguments.query, found, mode, arguments.mode)
+
+
 def models(arguments: argparse.Namespace) -> None:
     """`docs-mlm models`."""
+    from flows.command.layers import base_settings
+
     settings = base_settings(arguments.store)
     from flows.command.display import show_versions
     from tasks.models.published import list_versions
@@ -136,6 +186,8 @@ def verify(arguments: argparse.Namespace) -> None:
     Raises:
         StoreError: something is damaged.
     """
+    from flows.command.layers import base_settings
+
     settings = base_settings(arguments.store)
     from flows.command.display import show_reports
     from tasks.models import newest
@@ -157,6 +209,8 @@ def verify(arguments: argparse.Namespace) -> None:
 
 def sweep(arguments: argparse.Namespace) -> None:
     """`docs-mlm sweep`."""
+    from flows.command.layers import base_settings
+
     settings = base_settings(arguments.store)
     from flows.command.display import may_delete, show_leftovers
     from tasks.store import care

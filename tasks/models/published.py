@@ -60,12 +60,42 @@ def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
         return folder
     if model is None:
         return _newest_local(store, work_dir)
+    if "://" not in model and (line := named_line(store, model)) is not None:
+        return _newest_local(store, work_dir, line)
+    store, manifest = _named(store, model)
+    return _fetched(store, manifest, work_dir)
+
+
+def chosen_model(store: Store, model: str | None) -> tuple[Store, Manifest]:
+    """The store and the manifest of a published model: the newest, a line's newest, a version or a URI.
+
+    Raises:
+        UserError: there is no such model, or several lines have that name.
+    """
+    if model is not None and "://" in model:
+        return _named(store, model)
+    line = None if model is None else named_line(store, model)
+    if model is not None and line is None:
+        if Path(model).expanduser().is_dir():
+            raise UserError(
+                f"{model} is a folder, of which nobody has kept the documents: give a line, a version or a "
+                "URI that `docs-mlm models` lists"
+            )
+        return _named(store, model)
+    newest = next(newest_first(store, line), None)
+    if newest is None:
+        raise _nothing(store, line)
+    if line is None:
+        _tell_line(store, newest)
+    return store, newest
+
+
+def _named(store: Store, model: str) -> tuple[Store, Manifest]:
+    """A model by its version or URI, and the store that it is in."""
     if "://" in model:
         base, _, key = model.rstrip("/").rpartition("/models/")
         store = Store(base or model)
         uri = store.uri("models", key)
-    elif (line := named_line(store, model)) is not None:
-        return _newest_local(store, work_dir, line)
     else:
         match = [known for known in list_versions(store) if known.version == model]
         if not match:
@@ -76,7 +106,7 @@ def local_model(store: Store, model: str | None, work_dir: Path) -> Path:
     manifest = store.manifest(uri)
     if manifest is None:
         raise UserError(f"there is no complete model at {uri}: `docs-mlm models` lists those that are")
-    return _fetched(store, manifest, work_dir)
+    return store, manifest
 
 
 def check_stored(folder: Path) -> None:
@@ -138,7 +168,11 @@ def _newest_local(store: Store, work_dir: Path, line: Line | None = None) -> Pat
         return folder
     if damaged:
         raise damaged[0]
-    raise UserError(
+    raise _nothing(store, line)
+
+
+def _nothing(store: Store, line: Line | None) -> UserError:
+    return UserError(
         f"no model is published in {store.url} yet: make one with `docs-mlm run` or `docs-mlm demo`"
         if line is None
         else f"no model of {line.name} is left in {store.url}: see `docs-mlm models`"

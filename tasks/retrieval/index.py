@@ -10,7 +10,7 @@ of_passage.npy      the row of each passage's vector, where passages have equal 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ INDEX, PASSAGES, WORDS = "index.json", "passages.parquet", "bm25"
 VECTORS, OF_PASSAGE = "vectors.npy", "of_passage.npy"
 MODES = ("bm25", "dense", "hybrid")
 _COLUMNS = ["path", "heading", "anchor", "text", "start", "end"]
+_LINE = "line"
 _GROUP = 256
 """Rows that are read together."""
 _ALIKE = 1e-4
@@ -55,6 +56,8 @@ class Hit:
     """Its sentence that matched best."""
     start: int
     """The character of the document's text at which this begins."""
+    line: int | None
+    """The line of the raw document at which its passage begins, from 1; None where that is not known."""
     score: float
     """BM25's, the cosine, or the sum of the ranks' shares: only scores of one mode and index compare."""
 
@@ -64,7 +67,11 @@ class Hit:
 
 
 def build(
-    passages: Path, folder: Path, encoder: Encoder | None = None, tell: Callable[[int], None] | None = None
+    passages: Path,
+    folder: Path,
+    encoder: Encoder | None = None,
+    tell: Callable[[int], None] | None = None,
+    lines: Sequence[int | None] | None = None,
 ) -> None:
     """Write the index of a table of passages into a folder, which is made.
 
@@ -72,13 +79,17 @@ def build(
         passages: a Parquet file with the columns path, heading, anchor, text, start and end.
         encoder: for dense and hybrid search; words alone are searched without.
         tell: is told now and then how many different texts are encoded.
+        lines: the line of the raw document at which each passage begins, from 1, where that is known.
 
     Raises:
         UserError: no passage has a word.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pq.read_table(passages, columns=_COLUMNS)
+    known = [None] * len(table) if lines is None else list(lines)
+    table = table.append_column(_LINE, pa.array(known, pa.int32()))
     texts: list[str] = table["text"].to_pylist()
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / PASSAGES, row_group_size=_GROUP, compression="zstd")
@@ -178,12 +189,13 @@ class Index:
             anchor=row["anchor"],
             text=sentences[best],
             start=row["start"] + starts[best],
+            line=row[_LINE],
             score=score,
         )
 
     def _row(self, place: int) -> dict[str, Any]:
         group, row = divmod(place, self.about["rows"])
-        table = self._table.read_row_group(group, columns=_COLUMNS)
+        table = self._table.read_row_group(group, columns=[*_COLUMNS, _LINE])
         found: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
         return found
 

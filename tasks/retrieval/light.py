@@ -102,7 +102,7 @@ class _Weights:
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._read:
-            self._read[name] = self._file.get_tensor(self._before + name).astype(np.float32)
+            self._read[name] = self._file.get_tensor(self._before + name).astype(np.float32, copy=False)
         return self._read[name]
 
     def rows(self, name: str, numbers: Sequence[int]) -> Array:

@@ -3,15 +3,14 @@
 import errno
 import logging
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.parsers import ResponseParserError
 
 from tasks.errors import AwayStoreError, DocsMlmError, MissingStoreError, StoreError
 from tasks.machine import is_disk_full
@@ -27,17 +26,31 @@ _MISSING = (FileNotFoundError, NotADirectoryError, FileExistsError, IsADirectory
 _LINE_FAULTS = (
     BotoConnectionError,
     HTTPClientError,
-    ResponseParserError,
-    ClientPayloadError,
     ConnectionError,
     TimeoutError,
 )
 
 T = TypeVar("T")
+Errors = tuple[type[Exception], ...]
 
 
 class Truncated(ConnectionError):
     """Fewer bytes arrived than were asked for."""
+
+
+def _answer_faults() -> Errors:
+    """What S3's client raises about an answer that breaks off, where it is loaded: a folder needs none."""
+    if "aiohttp" not in sys.modules:
+        return ()
+    from aiohttp import ClientPayloadError
+    from botocore.parsers import ResponseParserError
+
+    return (ClientPayloadError, ResponseParserError)
+
+
+def _client_faults() -> Errors:
+    """What the stores' clients raise."""
+    return (OSError, BotoCoreError, *_answer_faults())
 
 
 def persist(call: Callable[[], T], *, patience: float) -> T:
@@ -51,7 +64,7 @@ def persist(call: Callable[[], T], *, patience: float) -> T:
     while True:
         try:
             return call()
-        except (OSError, BotoCoreError, ClientPayloadError, ResponseParserError) as error:
+        except _client_faults() as error:
             pause = random.uniform(ceiling / 2, ceiling)
             if not is_passing(error) or time.monotonic() + pause > end:
                 raise
@@ -68,7 +81,7 @@ def is_passing(error: BaseException) -> bool:
     """
     if tls_fault(error) is not None:
         return False
-    if isinstance(error, _LINE_FAULTS):
+    if isinstance(error, (*_LINE_FAULTS, *_answer_faults())):
         return True
     cause = error.__cause__
     if not isinstance(cause, ClientError):
@@ -82,7 +95,7 @@ def explained(url: str, verb: str) -> Iterator[None]:
     """Turn what the clients raise into one clear error about the store at `url`."""
     try:
         yield
-    except (OSError, BotoCoreError, ClientPayloadError, ResponseParserError) as error:
+    except _client_faults() as error:
         raise explain(error, url, verb) from error
 
 

@@ -20,7 +20,8 @@ def recipe(base: PinnedModel, settings: TrainSettings, eval_tokens: int | None =
     """What goes into a training's key: the model, and the settings that change what is learnt.
 
     `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
-    machine makes of it is keyed. One process is keyed as 0. Where what is evaluated has no bound, none is keyed.
+    machine makes of it is keyed. One process is keyed as 0. Where
+    what is evaluated has no bound, none is keyed.
     """
     bound = {} if eval_tokens is None else {"eval_tokens": eval_tokens}
     return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings), **bound}

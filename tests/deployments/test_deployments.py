@@ -83,7 +83,9 @@ def test_deploying_again_keeps_the_schedules(server, store):
     server.call("POST", f"/deployments/{id_}/pause_deployment").raise_for_status()
     try:
         printed = server.make("deploy", DOCS_MLM_STORE=str(store))
-        assert "The schedules of demo, nightly, on-demand, several stay as the server has them" in printed
+        assert (
+            "The schedules of demo, index, nightly, on-demand, several stay as the server has them" in printed
+        )
         kept = server.deployment("docs-mlm/nightly")["schedules"]
         assert [(one["slug"], one["schedule"]["cron"], one["active"]) for one in kept] == [
             ("nightly", "30 4 1 1 *", True)

@@ -23,10 +23,13 @@ from tasks.clone_docs.joining import join_snapshots
 from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
+from tasks.embed_model.stage import embed_adapted, embed_model
+from tasks.evaluate_model.stage import evaluate_model
 from tasks.filter_markdown.joining import join_corpora
 from tasks.filter_markdown.rows import CORPUS_SCHEMA
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
+from tasks.index_documents.stage import index_documents
 from tasks.models.pinned import resolve_model
 from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.pair_documents.settings import PairSettings
@@ -390,6 +393,7 @@ def published(line: Line) -> Made:
     lineage = Lineage(
         snapshot=replace(line.snapshot, commit_sha="sha256:0", licenses=["MIT"]),
         corpus=line.kept_corpus,
+        pairs=line.known(Pairs, "all") or line.make(pair_documents, "all", line.pages, PAIRS["all"]),
         dataset=line.dataset,
         tokenized=line.tokenized(),
         trained=trained,
@@ -404,6 +408,75 @@ def published(line: Line) -> Made:
     return Made([made.version, names, [text.replace(line.store.url, "STORE") for text in texts]])
 
 
+def search_index(line: Line) -> Made:
+    """The passages with their lines in the raw documents, and the words' scores."""
+    folder = line.folder / "raw"
+    folder.mkdir()
+    raw = {page["path"]: "---\ntitle: x\n---\n\n" + page["text"].replace(". ", ".\n") for page in PAGES}
+    columns = {"path": list(raw), "content": [text.encode() for text in raw.values()]}
+    pq.write_table(pa.table(columns), folder / DocsSnapshot.FILE)
+    told = counts(line.snapshot) | {"source": "golden", "commit_sha": "sha256:0"}
+    documents = line.target(DocsSnapshot, "raw").commit(folder, DocsSnapshot, told)
+    mined = line.known(Pairs, "all") or line.make(pair_documents, "all", line.pages, PAIRS["all"])
+    folder = line.folder / "indexed"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    model = line.target(PublishedModel, "i").commit(
+        folder, PublishedModel, {"version": "1"}, of=[documents, mined]
+    )
+    files = line.files(made := line.make(index_documents, "i", model))
+    words = files / "bm25"
+    return Made(
+        [
+            counts(made),
+            json.loads((files / "index.json").read_text("utf-8")),
+            rows(files / "passages.parquet"),
+            json.loads((words / "vocab.index.json").read_text("utf-8")),
+            *(np.load(words / f"{name}.csc.index.npy").tolist() for name in ("indices", "indptr")),
+            np.load(words / "data.csc.index.npy").round(3).tolist(),
+        ]
+    )
+
+
+def embedding(line: Line) -> Made:
+    """What is trained on, and the loss of a short run from this page's own model."""
+    from tasks.embed_model.rows import read_pairs
+    from tasks.embed_model.settings import EmbedSettings
+    from tasks.embed_model.training import EmbedJob, train
+    from tests.tiny import save_tiny_bert
+
+    mined = line.files(line.known(Pairs, "all") or line.make(pair_documents, "all", line.pages, PAIRS["all"]))
+    folder = line.folder / "embedding"
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    settings = EmbedSettings(
+        enabled=True, max_steps=3, batch_size=4, mini_batch_size=4, max_seq_length=32, logging_steps=1,
+        precision="fp32",
+    )  # fmt: skip
+    model = save_tiny_bert(folder / "base")
+    figures = train(
+        EmbedJob(
+            pairs=mined, model=model, output=folder / "made", checkpoints=folder / "checkpoints",
+            settings=settings,
+        )
+    )  # fmt: skip
+    pairs = read_pairs(mined)
+    losses = {f"loss {p['step']}": p["loss"] for p in figures["history"] if "loss" in p}
+    return Made([pairs.queries, [pairs.texts[place] for place in pairs.right], pairs.answers], losses)
+
+
+def evaluation(line: Line) -> Made:
+    """Which queries are asked and what words alone find; and how much the domain's words are predicted."""
+    from tasks.evaluate_model.retrieval import retrieval
+    from tests.tasks.evaluate_model.making import given_with
+
+    found = retrieval(given_with(max_queries=20, max_tokens=2_000)).retrieval or {}
+    words = {
+        kind: {name: value if value is None else round(value, 6) for name, value in figures.items()}
+        for kind, figures in found["bm25"].items()
+    }
+    return Made([sorted(found), words])
+
+
 MAKERS: dict[Stage[Any, Any], Callable[[Line], Made]] = {
     clone_docs: documents,
     join_snapshots: joint_documents,
@@ -414,4 +487,8 @@ MAKERS: dict[Stage[Any, Any], Callable[[Line], Made]] = {
     tokenize_corpus: windows,
     train_model: training,
     publish_model: published,
+    embed_model: embedding,
+    embed_adapted: embedding,
+    evaluate_model: evaluation,
+    index_documents: search_index,
 }

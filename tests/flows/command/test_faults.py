@@ -71,6 +71,7 @@ PLACES = {
     "plan": "tasks.run.plan.make_plan",
     "preview": "tasks.run.preview.make_preview",
     "predict": "tasks.models.published.local_model",
+    "search": "tasks.models.published.chosen_model",
     "models": "tasks.models.published.list_versions",
     "verify": "tasks.models.newest.newest_model",
     "sweep": "tasks.store.care.sweep",
@@ -117,7 +118,8 @@ def arguments(tmp_path):
     source = ["demo", "--source.folder", str(folder), *store]
     return {
         "run": source, "plan": source, "several": ["demo", *store, "--sources", str(folder)],
-        "preview": [str(folder)], "predict": ["A [MASK].", *store], "completion": ["bash"],
+        "preview": [str(folder)], "predict": ["A [MASK].", *store], "search": ["a key", *store],
+        "completion": ["bash"],
     } | {verb: store for verb in ("demo", "models", "verify", "sweep")}  # fmt: skip
 
 
@@ -188,7 +190,7 @@ def test_debug_shows_what_a_run_ended_with(arguments, command, monkeypatch):
 
 def test_a_bug_in_reading_the_arguments_gets_one_line(command, monkeypatch, tmp_path):
     """An error before the verb is known is told in the same way."""
-    monkeypatch.setattr("flows.command.parser.preset_names", lambda: {}["x"])
+    monkeypatch.setattr("flows.presets.preset_names", lambda: {}["x"])
     code, _, err = command("run", "demo")
     assert (code, len(err.splitlines())) == (1, 1)
     assert "error: unforeseen: KeyError: 'x'; all of it is in" in err

@@ -49,6 +49,13 @@ def test_a_plan_needs_no_prefect_and_no_torch(tmp_path):
     assert "nothing is stored yet" in printed
 
 
+def test_the_settings_are_loaded_by_the_verbs_that_have_them():
+    """A search is asked often: what makes a hundred flags takes longer to load than the answer."""
+    for arguments in (["--help"], ["search", "--help"], ["predict", "--help"]):
+        found, _ = imported(HEAVY | {"pydantic", "pydantic_settings", "tasks.settings"}, *arguments)
+        assert found == set()
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_a_verb_is_named_once(verb, capsys):
     """Its line in the table gives its help and what it does."""
@@ -56,7 +63,7 @@ def test_a_verb_is_named_once(verb, capsys):
         parse([verb.name, "--help"])
     assert end.value.code == 0
     assert " ".join(verb.summary.split()) in " ".join(capsys.readouterr().out.split())
-    needed = {"predict": ["A [MASK]."], "completion": ["bash"]}.get(verb.name, [])
+    needed = {"predict": ["A [MASK]."], "search": ["a key"], "completion": ["bash"]}.get(verb.name, [])
     assert parse([verb.name, *needed]).run is verb.run
 
 

@@ -43,7 +43,8 @@ def test_it_learns_and_loads_after_a_plain_copy(tmp_path):
     losses = [point["loss"] for point in figures["history"] if "loss" in point]
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
     assert (figures["pairs"], figures["global_step"], figures["resumed_from_step"]) == (12, 18, 0)
-    assert told[-1][1] == 1.0 and "pairs/s" in told[-1][0]
+    assert told[-1][1] == 1.0
+    assert "pairs/s" in told[-1][0]
     (tmp_path / "made" / "model").rename(tmp_path / "copy")
     model = SentenceTransformer(str(tmp_path / "copy"), device="cpu")
     assert model.prompts["query"] == "find: "
@@ -99,7 +100,8 @@ def test_nothing_of_the_held_out_side_is_read(tmp_path):
     assert wrong.shape == (12, 3)
     for answers, places in zip(pairs.answers, wrong, strict=True):
         right = {pairs.texts[place] for place in answers}
-        assert len(set(places.tolist())) == 3 and right.isdisjoint(pairs.texts[place] for place in places)
+        assert len(set(places.tolist())) == 3
+        assert right.isdisjoint(pairs.texts[place] for place in places)
     rows = pairs.rows(wrong)
     assert rows.column_names == ["query", "passage", "wrong_1", "wrong_2", "wrong_3"]
     assert rows[0]["passage"] == pairs.texts[0]

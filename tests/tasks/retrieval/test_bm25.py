@@ -3,10 +3,14 @@
 import math
 from collections import Counter
 
+import bm25s
 import numpy as np
 import pytest
+from bm25s.stopwords import STOPWORDS_EN
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasks.retrieval.bm25 import Words, words_of
+from tasks.retrieval.bm25 import STOP_WORDS, Words, words_of
 from tasks.retrieval.ranking import NOTHING
 
 TEXTS = [
@@ -38,6 +42,24 @@ def plain(query, k1=1.5, b=0.75):
 def test_scores_are_those_of_the_formula(query):
     """Of Lucene's variant, to what 32 bits hold."""
     np.testing.assert_allclose(Words.of(TEXTS).scores(query), plain(query), rtol=1e-5, atol=1e-6)
+
+
+@given(st.text())
+def test_words_are_those_of_bm25s(text):
+    """A query is cut as the passages were, without loading what cut them."""
+    text += " The key's nodes; ARE_WE Größe İ x 42 naïve"
+    assert words_of(text) == bm25s.tokenize(text, return_ids=False, show_progress=False)[0]
+    assert set(STOPWORDS_EN) == STOP_WORDS
+
+
+@given(st.lists(st.sampled_from([*"abc", "key", "vault", "agent", "rotate", "kind"]), max_size=9))
+def test_scores_are_those_of_bm25s(words):
+    """To the bit, whatever words are asked for, and however often."""
+    index = bm25s.BM25()
+    index.index(bm25s.tokenize(TEXTS, show_progress=False), show_progress=False)
+    known = [word for word in words_of(" ".join(words)) if word in index.vocab_dict]
+    expected = index.get_scores_from_ids(index.get_tokens_ids(known))
+    assert Words.of(TEXTS).scores(" ".join(words)).tobytes() == expected.tobytes()
 
 
 def test_equal_passages_come_by_their_number():

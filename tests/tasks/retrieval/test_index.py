@@ -34,7 +34,7 @@ def built(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_GROUP", 8)
         build(folder / "table.parquet", folder / "index", Encoder.load(plain_folder(), device="cpu"))
-        build(folder / "table.parquet", folder / "words")
+        build(folder / "table.parquet", folder / "words", lines=[7, *[None] * (len(TEXTS) - 1)])
     return folder
 
 
@@ -50,6 +50,8 @@ def test_a_hit_shows_the_sentence_that_matched(built):
     (hit,) = Index(built / "words").search("which command installs the agent", 1, "bm25")
     assert (hit.path, hit.text) == ("page-0.md", "Run the command to install the agent.")
     assert hit.start == 100 + TEXTS[0].index("Run")
+    assert hit.line == 7
+    assert {hit.line for hit in Index(built / "words").search(TEXTS[4], 2, "bm25")} == {None}
 
 
 def test_searching_by_words_imports_no_torch(built):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.retrieval.told import advice, evaluation_card, probes_table, retrieval_table, samples_listed
 from tasks.records import EvaluatedModel
+from tasks.retrieval.told import advice, probes_table, retrieval_table, samples_listed
 
 
 def figures(value, low=0.4, high=0.6):
@@ -124,13 +124,3 @@ def test_the_other_probes_are_in_a_table_and_what_is_missing_below():
     scratch = {"before": None, "after": 0.5, "difference": None, "low": None, "high": None}
     tags = scratch | {"field": "ms.topic", "classes": 3, "documents": 40}
     assert "ms.topic of 40 documents, 3 classes | – | 50.0% | – |" in probes_table(replace(RECORD, tags=tags))
-
-
-def test_nothing_measured_is_a_card_too():
-    """It says so, and why."""
-    reasons = {"retrieval": "no query", "general": "no texts"}
-    card = evaluation_card(None, EvaluatedModel(uri="u", key="k", not_measured=reasons))
-    assert "No retrieval was measured: no query." in card
-    assert "so there is no advice" in card
-    assert "- not measured: general: no texts" in card
-    assert all(part in evaluation_card(None, RECORD) for part in (advice(RECORD), retrieval_table(RECORD)))
