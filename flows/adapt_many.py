@@ -11,10 +11,13 @@ from flows.several import AtOnce, Corpora, Sources
 from tasks.clone_docs.joining import join_snapshots
 from tasks.clone_docs.settings import SourceSettings
 from tasks.clone_docs.stage import clone_docs
+from tasks.embed_model.settings import EmbedSettings
+from tasks.evaluate_model.settings import EvaluateSettings
 from tasks.filter_markdown.joining import join_corpora
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.settings import ModelSettings
+from tasks.pair_documents.settings import PairSettings
 from tasks.publish_model.settings import PublishSettings
 from tasks.records import Corpus, DocsSnapshot
 from tasks.run.each import (
@@ -39,9 +42,12 @@ def adapt_many(
     at_once: AtOnce = 1,
     sources: Sources,
     filter: FilterSettings = DEFAULTS.filter,
+    pairs: PairSettings = DEFAULTS.pairs,
     tokenize: TokenizeSettings = DEFAULTS.tokenize,
     model: ModelSettings = DEFAULTS.model,
     train: TrainSettings = DEFAULTS.train,
+    embed: EmbedSettings = DEFAULTS.embed,
+    evaluate: EvaluateSettings = DEFAULTS.evaluate,
     publish: PublishSettings = DEFAULTS.publish,
     store: CheckedStore = DEFAULTS.store,
     work_dir: Path = DEFAULTS.work_dir,
@@ -59,8 +65,8 @@ def adapt_many(
         expert: Every other setting; those of the source go for all sources that do not say otherwise.
     """
     settings = settings_of(
-        expert, filter=filter, tokenize=tokenize, model=model, train=train, publish=publish,
-        store=store, work_dir=work_dir,
+        expert, filter=filter, pairs=pairs, tokenize=tokenize, model=model, train=train, embed=embed,
+        evaluate=evaluate, publish=publish, store=store, work_dir=work_dir,
     )  # fmt: skip
     labelled = {
         f"{number}. {source_label(source)}": beneath(source, expert, of=f"source {number}")

@@ -78,6 +78,16 @@ def read_front_matter(source: str) -> FrontMatter:
     return FrontMatter(_value(found, "title"), _value(found, "description"), found.end)
 
 
+def front_matter_value(source: str, name: str) -> str:
+    """A field of the front matter as one line, the first of a list, or nothing; its name may have dots."""
+    found = _found(source)
+    if found is None or name not in found.block:
+        return ""
+    value = (found.mapping or _mapping(found.kind, found.block) or {}).get(name)
+    first = value[0] if isinstance(value, list) and value else value
+    return " ".join(str(first).split()) if isinstance(first, str | int | float) else ""
+
+
 def _value(found: _Found, name: str) -> str:
     """A string of the front matter as one line, or nothing."""
     if name not in found.block:

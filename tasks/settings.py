@@ -6,8 +6,11 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from tasks.clone_docs.settings import SourceSettings
+from tasks.embed_model.settings import EmbedSettings
+from tasks.evaluate_model.settings import EvaluateSettings
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.models.settings import ModelSettings
+from tasks.pair_documents.settings import PairSettings
 from tasks.publish_model.settings import PublishSettings
 from tasks.stage.keys import MostUsed, StageSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
@@ -19,9 +22,12 @@ class Settings(StageSettings):
 
     source: SourceSettings = Field(SourceSettings(), title="Source")
     filter: FilterSettings = Field(FilterSettings(), title="Filter")
+    pairs: PairSettings = Field(PairSettings(), title="Pairs")
     tokenize: TokenizeSettings = Field(TokenizeSettings(), title="Tokenize")
     model: ModelSettings = Field(ModelSettings(), title="Model")
     train: TrainSettings = Field(TrainSettings(), title="Train")
+    embed: EmbedSettings = Field(EmbedSettings(), title="Embed")
+    evaluate: EvaluateSettings = Field(EvaluateSettings(), title="Evaluate")
     publish: PublishSettings = Field(PublishSettings(), title="Publish")
     store: Annotated[str, MostUsed] = Field(
         "~/.docs-mlm/store",
@@ -51,7 +57,8 @@ class Settings(StageSettings):
 
     def chosen(self) -> dict[str, dict[str, Any]]:
         """The settings of those stages that make the model what it is, for its card."""
-        return {name: getattr(self, name).keyed() for name in ("filter", "tokenize", "train")}
+        names = ("filter", "tokenize", "train", *(("pairs", "embed") if self.embed.enabled else ()))
+        return {name: getattr(self, name).keyed() for name in names}
 
     def as_parameters(self) -> dict[str, Any]:
         """The settings as the flow takes them: one argument a stage."""

@@ -71,7 +71,7 @@ class EmbedSettings(StageSettings):
     batch_size: int = Field(
         128, ge=2, le=65_536, title="Batch (pairs)", description="Pairs that are told apart at once."
     )
-    mini_batch_size: Annotated[int, NotInKey] = Field(
+    mini_batch_size: int = Field(
         32, ge=1, le=65_536, title="Mini-batch (pairs)", description="Pairs in memory at once."
     )
     learning_rate: float = Field(1e-4, gt=0, le=1, title="Learning rate", description="Highest rate.")

@@ -17,7 +17,14 @@ import pyarrow.parquet as pq
 from tasks.errors import UserError
 from tasks.filter_markdown.boilerplate import boilerplate_of, without_lines
 from tasks.filter_markdown.dropping import EVAL, SPLITS, Decided, Fingerprints, decide, sides_warning
-from tasks.filter_markdown.judging import DOCUMENTS_FOR_A_POOL, Judged, RawDocument, judge_all, measure
+from tasks.filter_markdown.judging import (
+    DOCUMENTS_FOR_A_POOL,
+    Judged,
+    RawDocument,
+    judge_all,
+    measure,
+    with_fingerprints,
+)
 from tasks.filter_markdown.look import EXAMPLES, Look, ResidueCount, sampled, samples_of
 from tasks.filter_markdown.rows import (
     CORPUS_SCHEMA,
@@ -140,9 +147,10 @@ def drop_lines(passed: Passed, gone: Counter[str], settings: FilterSettings) -> 
 
     def judged() -> Iterator[Judged]:
         for rows in read_rows(passed.file):
-            for row in rows:
-                cleaned = without_lines(cleaned_of(row), gone)
-                yield measure(row["path"], row["blob_sha"], cleaned, settings)
+            bare = ((row, without_lines(cleaned_of(row), gone)) for row in rows)
+            yield from with_fingerprints(
+                [measure(row["path"], row["blob_sha"], cleaned, settings) for row, cleaned in bare]
+            )
 
     without = write_cleaned(passed.file.with_name("without.parquet"), judged())
     return replace(without, dropped=passed.dropped + without.dropped)

@@ -18,7 +18,7 @@ from tasks.filter_markdown.card import corpus_card
 from tasks.filter_markdown.corpus import FilterCounts, write_corpus
 from tasks.filter_markdown.dropping import EVAL, Fingerprints, decide
 from tasks.filter_markdown.look import SAMPLES, Look, ResidueCount
-from tasks.filter_markdown.near_duplicates import fingerprint
+from tasks.filter_markdown.near_duplicates import fingerprints
 from tasks.filter_markdown.rows import Row, read_rows
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.records import Corpus, DocsSnapshot
@@ -45,8 +45,8 @@ def join_files(corpora: Mapping[str, Path], target: Path, settings: FilterSettin
     """Write the corpus and the list of dropped documents of the folders in `corpora`, by source."""
     documents, evaluated = Fingerprints(), bytearray()
     for rows in joint_rows(corpora, Corpus.FILE):
-        for row in rows:
-            documents.add(row["path"], *fingerprint(row["text"]))
+        for row, found in zip(rows, fingerprints([row["text"] for row in rows]), strict=True):
+            documents.add(row["path"], *found)
             evaluated.append(row["split"] == EVAL)
     # A group goes where its first document is: of no training document a near copy is held out.
     decided = decide(documents, settings, np.frombuffer(evaluated, np.uint8) == 1, ACROSS)

@@ -6,9 +6,9 @@ does; so most repositories are judged in this process. Results come in the docum
 
 import multiprocessing
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from tasks.filter_markdown.cleaning import clean_raw, clean_text
@@ -16,7 +16,7 @@ from tasks.filter_markdown.decoding import decode
 from tasks.filter_markdown.language_codes import UNTOLD
 from tasks.filter_markdown.languages import language_of, prose_of
 from tasks.filter_markdown.layout import NOTHING, Cleaned
-from tasks.filter_markdown.near_duplicates import fingerprint
+from tasks.filter_markdown.near_duplicates import fingerprints
 from tasks.filter_markdown.residue import residue
 from tasks.filter_markdown.settings import FilterSettings
 
@@ -67,6 +67,28 @@ def drop_reason(text: str, settings: FilterSettings) -> str | None:
 
 def judge(document: RawDocument, settings: FilterSettings) -> Judged:
     """Decode, clean and measure one document; duplicates are found later, among all."""
+    return judge_batch([document], settings)[0]
+
+
+def judge_batch(batch: Sequence[RawDocument], settings: FilterSettings) -> list[Judged]:
+    """The same for some documents."""
+    return with_fingerprints([_judge(document, settings) for document in batch])
+
+
+def with_fingerprints(batch: Sequence[Judged]) -> list[Judged]:
+    """The same documents, those that stay with what tells copies of them."""
+    staying = [one.cleaned.text for one in batch if one.reason is None]
+    found = iter(fingerprints(staying) if staying else ())
+    signed = []
+    for one in batch:
+        if one.reason is None:
+            digest, signature = next(found)
+            one = replace(one, digest=digest, signature=signature)
+        signed.append(one)
+    return signed
+
+
+def _judge(document: RawDocument, settings: FilterSettings) -> Judged:
 
     def dropped(reason: str) -> Judged:
         return Judged(path=document.path, blob_sha=document.blob_sha, reason=reason)
@@ -86,7 +108,7 @@ def judge(document: RawDocument, settings: FilterSettings) -> Judged:
 
 
 def measure(path: str, blob_sha: str, cleaned: Cleaned, settings: FilterSettings) -> Judged:
-    """Judge a cleaned text by its size and its language, and take its fingerprint if it stays."""
+    """Judge a cleaned text by its size and its language; its fingerprint is taken with others'."""
     text, spans = cleaned.text, cleaned.code_spans
     reason, language, prose = drop_reason(text, settings), UNTOLD, ""
     if reason is None:
@@ -96,14 +118,11 @@ def measure(path: str, blob_sha: str, cleaned: Cleaned, settings: FilterSettings
             reason = "other_language"
     if reason is not None:
         return Judged(path=path, blob_sha=blob_sha, reason=reason)
-    digest, signature = fingerprint(text)
     return Judged(
         path=path,
         blob_sha=blob_sha,
         cleaned=cleaned,
         language=language,
-        digest=digest,
-        signature=signature,
         residue=residue(prose),
     )
 
@@ -114,24 +133,20 @@ def judge_all(
     """Judge `documents` in `workers` processes (1: this one), in order, some batches at a time."""
     batches = _batched(documents)
     if workers <= 1:
-        yield from chain.from_iterable(_judge_batch(batch, settings) for batch in batches)
+        yield from chain.from_iterable(judge_batch(batch, settings) for batch in batches)
         return
     # Spawned, not forked: a fork copies the locks of whatever threads the flow's process has.
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
     waiting: deque[Future[list[Judged]]] = deque()
     try:
         for batch in batches:
-            waiting.append(pool.submit(_judge_batch, batch, settings))
+            waiting.append(pool.submit(judge_batch, batch, settings))
             if len(waiting) > 2 * workers:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _judge_batch(batch: list[RawDocument], settings: FilterSettings) -> list[Judged]:
-    return [judge(document, settings) for document in batch]
 
 
 def _batched(documents: Iterable[RawDocument]) -> Iterator[list[RawDocument]]:

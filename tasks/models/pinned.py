@@ -30,6 +30,13 @@ from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.models.vocabulary import check_tokens, known_tokens
 from tasks.store.folders import Store
 
+POOLING_FILES = (
+    "modules.json",
+    "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "[0-9]*_*/config.json",
+)
+"""What sentence-transformers makes of an encoder, as patterns."""
 WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors(\.index\.json)?")
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -132,6 +139,7 @@ def local_files(base: PinnedModel, work_dir: Path, *, weights: bool) -> Path:
         return Path(base.location)
     patterns = [
         *TOKENIZER_FILES,
+        *POOLING_FILES,
         "config.json",
         *(["*.safetensors", "*.safetensors.index.json"] if weights else []),
     ]

@@ -12,7 +12,12 @@ from tasks.cards import figures_table
 from tasks.models.pinned import PinnedModel
 from tasks.publish_model.lineage import Lineage
 from tasks.publish_model.settings import PublishSettings
-from tasks.records import Corpus, short_name
+from tasks.records import Corpus, EvaluatedModel, PublishedModel, short_name
+from tasks.retrieval.told import advice, probes_table, retrieval_table
+
+HELD_OUT = "nDCG@10 of held-out queries, with 95 % intervals by resampling documents."
+LEAKS = ("held_out_query_in_training", "training_query_of_held_out")
+"""Why pairs are left out whose query leads to both sides of the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ def card_fields(lineage: Lineage, origin: Origin) -> dict[str, str]:
         "sources_named": sources_named(lineage),
         "other_heads": ", and `BertForPreTraining` the head for pairs of sentences too" if two else "",
         "figures": figures_table(lineage.trained, plain=True),
+        "probes": probes_told(lineage),
         "kept": f"{corpus.kept:,}",
         "found": f"{corpus.found:,}",
         "corpus_tokens": f"{tokens.corpus_tokens:,}",
@@ -57,6 +63,75 @@ def card_fields(lineage: Lineage, origin: Origin) -> dict[str, str]:
         "sources_listed": sources_listed(lineage),
         "settings": json.dumps(origin.chosen, indent=1),
     }
+
+
+def probes_told(lineage: Lineage) -> str:
+    """What the model is good for beside filling masks, and where the whole report is."""
+    if (evaluated := lineage.evaluated) is None:
+        return ""
+    found = f"{retrieval_table(evaluated)}\n\n{HELD_OUT}" if evaluated.retrieval else ""
+    beside = (
+        f"The folder `{PublishedModel.RETRIEVAL}` has a retrieval model of the same documents."
+        if lineage.retrieval
+        else ""
+    )
+    page = f"More, with pictures, is in `{PublishedModel.REPORT}`."
+    parts = (advice(evaluated), found, probes_table(evaluated), f"{beside} {page}".strip())
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def retrieval_card(lineage: Lineage, origin: Origin) -> str:
+    """The README.md of the retrieval model's folder: no figure in it is of training pairs.
+
+    Raises:
+        ValueError: there is no retrieval model.
+    """
+    embedded, evaluated = lineage.retrieval, lineage.evaluated
+    if embedded is None:
+        raise ValueError("there is no retrieval model to write a card of")
+    pairs, name = lineage.pairs, f"{origin.model_name(lineage.snapshot.source)}-retrieval"
+    template = files(__package__).joinpath("retrieval_card.md").read_text(encoding="utf-8")
+    leaks = sum(pairs.dropped_by_reason.get(reason, 0) for reason in LEAKS)
+    fields = {
+        "metadata": retrieval_metadata(name, lineage, evaluated).to_yaml(),
+        "name": name,
+        "origin": f"`{embedded.base}`",
+        "sources_named": sources_named(lineage),
+        "advice": advice(evaluated) if evaluated else "Not measured: `evaluate.enabled` was off.",
+        "figures": retrieval_table(evaluated) if evaluated else "",
+        "pairs": f"{embedded.pairs:,}",
+        "steps": f"{embedded.global_step:,}",
+        "held_out": f"{pairs.by_split.get('eval', 0):,}",
+        "leaks": f"{leaks:,}",
+        "sources_listed": sources_listed(lineage),
+        "settings": json.dumps({name: origin.chosen.get(name) for name in ("pairs", "embed")}, indent=1),
+    }
+    return Template(template).substitute(fields)
+
+
+def retrieval_metadata(name: str, lineage: Lineage, evaluated: EvaluatedModel | None) -> ModelCardData:
+    """What the Hugging Face hub reads of the retrieval model's card."""
+    held_out = ((evaluated.retrieval if evaluated else None) or {}).get("retrieval", {}).get("all")
+    return ModelCardData(
+        model_name=name,
+        language=languages(lineage.corpus),
+        library_name="sentence-transformers",
+        pipeline_tag="sentence-similarity",
+        license=common_license([found["licenses"] for found in lineage.sources()]),
+        tags=["docs-mlm", "sentence-transformers", "feature-extraction"],
+        eval_results=[
+            EvalResult(
+                task_type="information-retrieval",
+                dataset_type="documentation",
+                dataset_name=f"held-out documents of {lineage.snapshot.source}",
+                metric_type=metric,
+                metric_value=round(held_out[metric], 4),
+            )
+            for metric in ("ndcg@10", "mrr@10", "recall@10")
+        ]
+        if held_out
+        else None,
+    )
 
 
 def metadata(lineage: Lineage, origin: Origin) -> ModelCardData:

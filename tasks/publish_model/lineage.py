@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.records import CachedDataset, Corpus, DocsSnapshot, Record, TokenizedDataset, TrainedModel
+from tasks.records import (
+    CachedDataset,
+    Corpus,
+    DocsSnapshot,
+    EmbeddedModel,
+    EvaluatedModel,
+    Pairs,
+    Record,
+    TokenizedDataset,
+    TrainedModel,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,13 +22,23 @@ class Lineage:
 
     snapshot: DocsSnapshot
     corpus: Corpus
+    pairs: Pairs
     dataset: CachedDataset
     tokenized: TokenizedDataset
     trained: TrainedModel
+    embedded: EmbeddedModel | None = None
+    """The retrieval model, where one was asked for."""
+    evaluated: EvaluatedModel | None = None
 
     def records(self) -> list[Record]:
         """All of them, in the order of the stages."""
-        return [self.snapshot, self.corpus, self.dataset, self.tokenized, self.trained]
+        made = [self.snapshot, self.corpus, self.pairs, self.dataset, self.tokenized, self.trained]
+        return [*made, *(record for record in (self.embedded, self.evaluated) if record is not None)]
+
+    @property
+    def retrieval(self) -> EmbeddedModel | None:
+        """The retrieval model, if there is one."""
+        return self.embedded if self.embedded is not None and self.embedded.skipped is None else None
 
     def sources(self) -> list[dict[str, Any]]:
         """Where the documents are from: of each source `source`, `commit_sha` and `licenses`."""
@@ -37,6 +57,11 @@ class Lineage:
                 "kept": self.corpus.kept,
                 "dropped_by_reason": self.corpus.dropped_by_reason,
             },
+            "pairs": {
+                "mined": self.pairs.mined,
+                "kept": self.pairs.kept,
+                "dropped_by_reason": self.pairs.dropped_by_reason,
+            },
             "tokens": {
                 "corpus": self.tokenized.corpus_tokens,
                 "train": self.tokenized.train_tokens,
@@ -51,4 +76,10 @@ class Lineage:
                 "device": self.trained.device,
             },
             "eval": {"before": self.trained.eval_before, "after": self.trained.eval_after},
+            "probes": self.probes(),
         }
+
+    def probes(self) -> dict[str, Any]:
+        """What was measured before and after, by probe; None where it was not."""
+        names = ("retrieval", "general", "domain_words", "tags")
+        return {name: getattr(self.evaluated, name, None) for name in names}

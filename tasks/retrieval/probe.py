@@ -116,14 +116,15 @@ def sample(queries: Queries, most: int, seed: int = 0) -> Queries:
     for number, path in enumerate(queries.documents):
         numbers.setdefault(path, []).append(number)
     taken: list[int] = []
-    for path in sorted(numbers, key=lambda path: _drawn(path, seed)):
+    for path in sorted(numbers, key=lambda path: drawn(path, seed)):
         if taken and len(taken) + len(numbers[path]) > most:
             break
         taken += numbers[path]
     return queries.take(sorted(taken[:most]))
 
 
-def _drawn(path: str, seed: int) -> bytes:
+def drawn(path: str, seed: int) -> bytes:
+    """What puts a document among the others: it follows from the seed and its path alone."""
     return blake2b(f"{seed} {path}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 

@@ -22,7 +22,15 @@ from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
 from tasks.records import Corpus, DocsSnapshot, short_commit, short_name
 from tasks.run.each import Outcome
-from tasks.run.plan import Plan, Recipes, corpus_recipes, model_name, model_recipes, plan_targets
+from tasks.run.plan import (
+    Plan,
+    Recipes,
+    corpus_recipes,
+    model_name,
+    model_recipes,
+    pinned_encoder,
+    plan_targets,
+)
 from tasks.run.resolve import check_ready, check_starts, show_plan
 from tasks.settings import Settings
 from tasks.stage.log import stage_logger
@@ -96,12 +104,14 @@ def make_joint_plan(settings: Settings, pinned: dict[str, Pinned]) -> JointPlan:
     sources = [part.pinned.source.name for part in parts.values()]
     together = joint_name(sources)
     line = Line.of(sources, model_name(settings, base, together))
-    recipes = joint_recipes(settings, parts) | model_recipes(settings, base)
+    encoder = pinned_encoder(settings)
+    recipes = joint_recipes(settings, parts) | model_recipes(settings, base, encoder)
     return JointPlan(
         name=f"{together}@{short_commit(joint_commit(commits))}",
         line=line,
         parts=parts,
         base=base,
+        encoder=encoder,
         store_url=store.url,
         targets=plan_targets(store, settings, recipes, seconds, line),
         seconds=seconds,

@@ -13,13 +13,17 @@ from tasks.cache_dataset.stage import cache_dataset
 from tasks.clone_docs.kinds import resolve_source
 from tasks.clone_docs.pinned import PinnedSource
 from tasks.clone_docs.stage import clone_docs
+from tasks.embed_model.stage import embed_adapted, embed_model
+from tasks.evaluate_model.stage import evaluate_model
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.checks import check_window
+from tasks.models.encoders import resolve_encoder
 from tasks.models.lines import Line
 from tasks.models.pinned import PinnedModel, resolve_model
+from tasks.pair_documents.stage import pair_documents
 from tasks.publish_model.card import Origin
 from tasks.publish_model.stage import publish_model
-from tasks.records import CachedDataset, Record, TrainedModel, short_commit, short_name
+from tasks.records import CachedDataset, EmbeddedModel, Record, TrainedModel, short_commit, short_name
 from tasks.run.reasons import why_run
 from tasks.settings import Settings
 from tasks.stage.stage import Recipe, Stage
@@ -43,6 +47,8 @@ class Plan:
     line: Line
     """Whose newest model it is compared with."""
     base: PinnedModel
+    encoder: PinnedModel | None = None
+    """What a retrieval model begins from, where that is not this run's own model."""
     store_url: str
     targets: dict[str, Target]
     """By the name of the result, in the order of the stages."""
@@ -84,12 +90,14 @@ def make_plan(settings: Settings) -> SourcePlan:
     check_window(settings.tokenize.max_seq_length, base)
     seconds: dict[str, float] = {}
     line = Line.of([source.name], model_name(settings, base, source.name))
-    recipes = corpus_recipes(settings, source) | model_recipes(settings, base)
+    encoder = pinned_encoder(settings)
+    recipes = corpus_recipes(settings, source) | model_recipes(settings, base, encoder)
     return SourcePlan(
         name=f"{short_name(source.name)}@{short_commit(source.commit_sha)}",
         line=line,
         source=source,
         base=base,
+        encoder=encoder,
         store_url=store.url,
         targets=plan_targets(store, settings, recipes, seconds, line),
         seconds=seconds,
@@ -109,14 +117,39 @@ def corpus_recipes(settings: Settings, source: PinnedSource) -> Recipes:
     }
 
 
-def model_recipes(settings: Settings, base: PinnedModel) -> Recipes:
+def pinned_encoder(settings: Settings) -> PinnedModel | None:
+    """What a retrieval model begins from; None where there is none, or it is this run's own model.
+
+    Raises:
+        UserError: it is no model that makes vectors of texts.
+        NetworkError: a host does not answer.
+    """
+    embed = settings.embed
+    if not embed.enabled or embed.start != "base":
+        return None
+    return resolve_encoder(embed.name_or_path, embed.revision, settings.work_dir.expanduser())
+
+
+def model_recipes(settings: Settings, base: PinnedModel, encoder: PinnedModel | None) -> Recipes:
     """The stages from a corpus on, of however many sources it is."""
+    embed, evaluate = settings.embed, settings.evaluate
+    embedding = embedding_stage(settings)
     return {
+        pair_documents: pair_documents.recipe(settings.pairs),
         cache_dataset: cache_dataset.recipe(),
         tokenize_corpus: tokenize_corpus.recipe(base, settings.tokenize),
         train_model: train_model.recipe(base, settings.train),
+        **({} if embedding is None else {embedding: embedding.recipe(encoder, embed)}),
+        **({evaluate_model: evaluate_model.recipe(base, encoder, evaluate)} if evaluate.enabled else {}),
         publish_model: publish_model.recipe(settings.publish),
     }
+
+
+def embedding_stage(settings: Settings) -> Stage[Any, EmbeddedModel] | None:
+    """The stage that trains the retrieval model: of a given model, or of this run's own; None for neither."""
+    if not settings.embed.enabled:
+        return None
+    return embed_model if settings.embed.start == "base" else embed_adapted
 
 
 def chained_keys(recipes: Recipes) -> dict[type[Record], str]:

@@ -14,6 +14,7 @@ from tasks.cards import block, code, figures_table, rounded, table, text
 from tasks.models.newest import latest_uri, move_latest
 from tasks.models.published import Version, list_versions
 from tasks.publish_model.lineage import Lineage
+from tasks.publish_model.stage import retrieval_model
 from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
 from tasks.run.plan import Plan
 from tasks.run.suggestion import suggest
@@ -39,10 +40,16 @@ class RunSummary:
     stages: dict[str, dict[str, Any]]
     """By stage: `reused`, `seconds`, `uri`, and `why`."""
     documents: dict[str, Any]
+    pairs: dict[str, Any]
+    """`mined`, `kept`, `dropped_by_reason` of the pairs of query and passage."""
     tokens: dict[str, Any]
     training: dict[str, Any]
     eval: dict[str, Any]
+    probes: dict[str, Any]
+    """`retrieval`, `general`, `domain_words` and `tags`, each None where it was not measured."""
     model: dict[str, str]
+    retrieval_model: dict[str, str] | None
+    """`uri` and `version`, where there is one."""
     line: str
     """The slug of the line that the model is of, which `--model` takes for its newest."""
     line_name: str
@@ -89,6 +96,7 @@ def build_summary(
         store=plan.store_url,
         stages=stages,
         model={"uri": model.uri, "version": model.version},
+        retrieval_model=retrieval_model(lineage, model.uri, model.version),
         line=line,
         line_name=name,
         newest=latest_uri(Store(plan.store_url)) == model.uri,

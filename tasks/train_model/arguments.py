@@ -8,6 +8,7 @@ from transformers.modeling_utils import PreTrainedModel
 
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.job import TrainJob
+from tasks.training.hardware import take_one_gpu
 from tasks.training.processes import ranks
 
 
@@ -50,15 +51,6 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
     )
     take_one_gpu(arguments)
     return arguments
-
-
-def take_one_gpu(arguments: TrainingArguments) -> None:
-    """Let one process train on one GPU, however many it sees.
-
-    On several the Trainer would split batches among threads, which cannot know which rows of theirs are
-    masked. It asks for `n_gpu`, which can be set by its private name alone.
-    """
-    arguments._n_gpu = min(arguments.n_gpu, 1)
 
 
 def training_flops(model: PreTrainedModel, windows: Windows, rate: float) -> float:

@@ -28,6 +28,8 @@ class TrainJob:
     """A whole checkpoint, or None to begin."""
     trackers: Path | None = None
     """Where trackers write, a folder that outlives the run; None for `trackers` in `output`."""
+    eval_tokens: int | None = None
+    """Most held-out tokens that are measured, those of a sample of documents; all of them if None."""
 
     def dump(self) -> str:
         """The job as JSON."""
@@ -40,6 +42,7 @@ class TrainJob:
             "location": self.location,
             "revision": self.revision,
             "scratch": self.scratch.model_dump() if self.scratch else None,
+            "eval_tokens": self.eval_tokens,
         }
         return json.dumps(paths | rest)
 
@@ -57,6 +60,7 @@ class TrainJob:
             scratch=ScratchSettings(**values["scratch"]) if values["scratch"] else None,
             resume_from=Path(values["resume_from"]) if values["resume_from"] else None,
             trackers=Path(values["trackers"]) if values["trackers"] else None,
+            eval_tokens=values["eval_tokens"],
         )
 
 

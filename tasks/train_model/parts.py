@@ -152,6 +152,9 @@ def load_parts(job: TrainJob, on_progress: Listener | None = None) -> Parts:
 def load_windows(job: TrainJob) -> tuple[Windows, Windows | None]:
     """The windows to train on, and those held out, or None where there are none.
 
+    Where more than `job.eval_tokens` are held out, those of some documents are: the same ones in every run
+    that holds these documents out.
+
     Raises:
         UserError: there are none to train on.
     """
@@ -161,7 +164,9 @@ def load_windows(job: TrainJob) -> tuple[Windows, Windows | None]:
         raise UserError(
             "there are no training windows: the corpus is empty, see filter.min_chars and include"
         )
-    return windows, held_out if held_out is not None and len(held_out) else None
+    if held_out is None or not len(held_out):
+        return windows, None
+    return windows, held_out if job.eval_tokens is None else held_out.sample(job.eval_tokens)
 
 
 def starting_model(

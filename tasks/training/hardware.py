@@ -6,6 +6,7 @@ import sys
 from typing import Literal
 
 import torch
+from transformers import TrainingArguments
 
 from tasks.machine import usable_cores
 from tasks.training.bf16 import fast_bf16
@@ -30,6 +31,15 @@ def set_threads(processes: int = 1) -> int:
     threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, usable_cores() // processes))
     torch.set_num_threads(threads)
     return threads
+
+
+def take_one_gpu(arguments: TrainingArguments) -> None:
+    """Let one process train on one GPU, however many it sees.
+
+    On several the Trainer would split batches among threads, which cannot know which rows of theirs are
+    masked. It asks for `n_gpu`, which can be set by its private name alone.
+    """
+    arguments._n_gpu = min(arguments.n_gpu, 1)
 
 
 def choose_precision(wanted: Literal["auto", "bf16", "fp32"]) -> Precision:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import front_matter
-from tasks.front_matter import front_matter_end, read_front_matter
+from tasks.front_matter import front_matter_end, front_matter_value, read_front_matter
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,21 @@ def test_plain_lines_are_what_the_parser_takes_for_a_mapping(block: str) -> None
         value = yaml.safe_load(block)
         assert isinstance(value, dict)
         assert value
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("---\ntitle: A\nms.topic: how-to\n---\nText", "how-to"),
+        ("---\ntitle: A\nms.topic:\n- first\n- second\n---\nText", "first"),
+        ('+++\n"ms.topic" = "concept"\n+++\nText', "concept"),
+        ('{"ms.topic": 7}\nText', "7"),
+        ("---\ntitle: A\nms.topics: b\n---\n", ""),
+        ("---\ntitle: A\nms.topic: {a: b}\n---\n", ""),
+        ("---\ntitle: A: B\nms.topic: c\n---\nText", ""),
+        ("ms.topic: how-to", ""),
+    ],
+)
+def test_any_field_is_read(source: str, value: str) -> None:
+    """A plain value, or the first of a list; nothing of what is not there, or not plain."""
+    assert front_matter_value(source, "ms.topic") == value

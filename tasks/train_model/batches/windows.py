@@ -1,6 +1,8 @@
 """The token windows of a split as arrays: their tokens, padded, and the documents that they are of."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +56,37 @@ class Windows:
         first = np.diff(self.document, prepend=-1) != 0
         offsets = np.append(np.concatenate(([0], text.cumsum()))[self.offsets[:-1][first]], text.sum())
         return Documents(ids=self.ids[text], code=self.code[text], levels=self.levels[text], offsets=offsets)
+
+    def sample(self, most: int) -> "Windows":
+        """The windows of some documents, with at most `most` tokens; those of one document at least.
+
+        Which ones follows from the documents' own tokens, so that others more or less leave them where they
+        are. The sample of a document that is too long by itself is its first windows.
+        """
+        if len(self.ids) <= most:
+            return self
+        edges = np.append(np.flatnonzero(np.diff(self.document, prepend=-1)), len(self))
+        ends = self.offsets[edges]
+        digests = [
+            blake2b(self.ids[start:end].tobytes(), digest_size=16).digest() for start, end in pairwise(ends)
+        ]
+        order = sorted(range(len(digests)), key=digests.__getitem__)
+        taken = max(1, int(np.searchsorted(np.diff(ends)[order].cumsum(), most, side="right")))
+        rows = np.concatenate([np.arange(edges[one], edges[one + 1]) for one in sorted(order[:taken])])
+        if taken == 1:
+            rows = rows[: max(1, int(np.searchsorted(self.lengths[rows].cumsum(), most, side="right")))]
+        return self.take(rows)
+
+    def take(self, windows: Tokens) -> "Windows":
+        """Some of the windows, in the order given."""
+        tokens = np.concatenate([np.arange(self.offsets[w], self.offsets[w + 1]) for w in windows])
+        return Windows(
+            ids=self.ids[tokens],
+            code=self.code[tokens],
+            levels=self.levels[tokens],
+            offsets=np.append(0, self.lengths[windows].cumsum()),
+            document=self.document[windows],
+        )
 
     def _flags(self, values: npt.NDArray[np.generic], windows: Tokens) -> npt.NDArray[np.bool_]:
         starts = self.offsets[windows]

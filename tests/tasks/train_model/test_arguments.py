@@ -4,9 +4,10 @@ from pathlib import Path
 
 from transformers import TrainingArguments
 
-from tasks.train_model.arguments import take_one_gpu, training_arguments
+from tasks.train_model.arguments import training_arguments
 from tasks.train_model.job import TrainJob
 from tasks.train_model.settings import TrainSettings
+from tasks.training.hardware import take_one_gpu
 
 
 def test_one_process_takes_one_gpu(tmp_path: Path) -> None:

@@ -19,5 +19,6 @@ def test_a_job_survives_json(tmp_path: Path) -> None:
             scratch=scratch,
             resume_from=resume,
             trackers=resume,
+            eval_tokens=None if resume else 500,
         )
         assert TrainJob.load(job.dump()) == job

@@ -53,6 +53,18 @@ def test_without_held_out_windows_nothing_is_measured(tokenized: Path, tmp_path:
     assert isinstance(found.order, PairOrder), "it trains on pairs all the same"
 
 
+def test_what_is_measured_can_be_bounded(tokenized: Path, tmp_path: Path) -> None:
+    """Held-out windows of some documents, and all windows to train on."""
+    whole, some = (load_parts(replace(job_of(tokenized, tmp_path), eval_tokens=most)) for most in (None, 150))
+    assert whole.held_out is not None
+    assert some.held_out is not None
+    assert 0 < len(some.held_out.ids) <= 150 < len(whole.held_out.ids)
+    assert len(some.batches.windows) == len(whole.batches.windows)
+    figures = some.evaluate()
+    assert figures is not None
+    assert 0 < figures["masked_tokens"] <= 0.15 * 150 + len(some.held_out)
+
+
 def test_a_run_that_begins_has_done_no_step(tokenized: Path, tmp_path: Path) -> None:
     """Steps are counted from the checkpoint that a run resumes from."""
     found = load_parts(job_of(tokenized, tmp_path))

@@ -1,0 +1,40 @@
+"""What was forgotten: the loss on text of another kind, before and after."""
+
+from typing import Any
+
+import numpy as np
+
+from tasks.evaluate_model.differences import before_and_after
+from tasks.evaluate_model.general_texts import read_general
+from tasks.evaluate_model.given import Given, NotMeasured
+from tasks.evaluate_model.masked import cut_windows, load_tokenizer, mask_some, predict
+from tasks.stage.progress import tell
+
+
+def general(given: Given) -> dict[str, Any]:
+    """The masked-language loss (nats a masked token) of both models on the same masked windows.
+
+    Raises:
+        NotMeasured: no general texts are given, or none can be had.
+    """
+    settings = given.settings
+    if settings.general_texts is None:
+        raise NotMeasured("no general texts are given: --evaluate.general-texts")
+    texts = read_general(settings.general_texts, settings.max_tokens, settings.seed)
+    tokenizer = load_tokenizer(given.trained)
+    windows = [
+        masked
+        for window in cut_windows(texts, tokenizer, given.max_seq_length)
+        if len((masked := mask_some(window, tokenizer)).places)
+    ]
+    if not windows:
+        raise NotMeasured(f"{settings.general_texts} has no text of more than a few words")
+    losses = {}
+    for name, folder in (("before", given.base), ("after", given.trained)):
+        if folder is not None:
+            tell(f"Read general texts, {name} the training")
+            losses[name], _ = predict(folder, windows, tokenizer.pad_token_id)
+    names = [one.window.document for one in windows]
+    documents = np.repeat(np.array(names), [len(one.places) for one in windows]).tolist()
+    found = before_and_after(losses.get("before"), losses["after"], documents, settings.seed)
+    return found | {"masked_tokens": len(documents)}

@@ -1,0 +1,1 @@
+"""A retrieval model, trained on pairs."""

@@ -1,0 +1,128 @@
+"""A retrieval model learns from pairs, and ends with the same weights however often it is interrupted."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from tasks.embed_model.negatives import hard_negatives
+from tasks.embed_model.rows import read_pairs
+from tasks.embed_model.training import load_encoder, train
+from tasks.errors import UserError
+from tasks.retrieval.dense import Encoder
+from tests.tasks.embed_model.made import SETTINGS, job, weights, write_pairs
+from tests.tasks.retrieval.models import plain_folder, save_tiny_retriever
+
+
+class Stops:
+    """Keeps nothing, and asks the run to stop once the first checkpoint is there."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def submit(self, folder, global_step):
+        """Note the step; the signal is heard as if the machine were asked to go."""
+        self.steps.append(global_step)
+        if len(self.steps) == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    def close(self, timeout=None):
+        """Nothing is under way."""
+        return True
+
+
+def test_it_learns_and_loads_after_a_plain_copy(tmp_path):
+    """The loss falls; what is saved is a model of sentence-transformers, with its prompts."""
+    from sentence_transformers import SentenceTransformer
+
+    told = []
+    figures = train(
+        job(tmp_path, save_tiny_retriever(tmp_path / "base"), num_train_epochs=6, query_prompt="find: "),
+        tell=lambda words, share: told.append((words, share)),
+    )
+    losses = [point["loss"] for point in figures["history"] if "loss" in point]
+    assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
+    assert (figures["pairs"], figures["global_step"], figures["resumed_from_step"]) == (12, 18, 0)
+    assert told[-1][1] == 1.0 and "pairs/s" in told[-1][0]
+    (tmp_path / "made" / "model").rename(tmp_path / "copy")
+    model = SentenceTransformer(str(tmp_path / "copy"), device="cpu")
+    assert model.prompts["query"] == "find: "
+    assert np.allclose(np.linalg.norm(model.encode(["a fox"]), axis=1), 1, atol=1e-5)
+    assert not (tmp_path / "copy" / "training_args.bin").exists()
+
+
+@pytest.mark.parametrize(
+    ("steps", "changes"),
+    [((2, 4), {}), ((4,), {"loss": "symmetric", "hard_negatives": 2}), ((2,), {"loss": "guided"})],
+)
+def test_a_run_that_resumes_ends_with_the_same_weights(tmp_path, steps, changes):
+    """From any checkpoint, dropout and all, in the middle of an epoch and in the next one."""
+    changes = {"num_train_epochs": 2, **changes}
+    model = plain_folder()
+    train(job(tmp_path / "whole", model, save_total_limit=9, **changes))
+    whole = weights(tmp_path / "whole" / "made" / "model")
+    assert whole != weights(model)
+    for step in steps:
+        again = job(
+            tmp_path / f"from-{step}",
+            model,
+            resume_from=tmp_path / "whole" / "checkpoints" / f"checkpoint-{step}",
+            **changes,
+        )
+        figures = train(again)
+        assert (figures["resumed_from_step"], figures["global_step"]) == (step, 6)
+        assert weights(again.output / "model") == whole
+
+
+def test_a_run_that_is_asked_to_stop_finishes_its_step(tmp_path):
+    """Its checkpoint is one to go on from, to the same weights."""
+    model, keeper = plain_folder(), Stops()
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(job(tmp_path / "a", model), keeper=keeper)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert keeper.steps == [2, 3]
+    last = tmp_path / "a" / "checkpoints" / "checkpoint-3"
+    train(job(tmp_path / "b", model, resume_from=last))
+    train(job(tmp_path / "c", model))
+    assert weights(tmp_path / "b" / "made" / "model") == weights(tmp_path / "c" / "made" / "model")
+
+
+def test_nothing_of_the_held_out_side_is_read(tmp_path):
+    """Neither its queries nor its passages, as negatives too."""
+    pairs = read_pairs(write_pairs(tmp_path))
+    assert (len(pairs), len(pairs.texts)) == (12, 24)
+    encoder = Encoder.load(plain_folder())
+    wrong = hard_negatives(pairs, encoder, 3, seed=0)
+    assert wrong.shape == (12, 3)
+    for answers, places in zip(pairs.answers, wrong, strict=True):
+        right = {pairs.texts[place] for place in answers}
+        assert len(set(places.tolist())) == 3 and right.isdisjoint(pairs.texts[place] for place in places)
+    rows = pairs.rows(wrong)
+    assert rows.column_names == ["query", "passage", "wrong_1", "wrong_2", "wrong_3"]
+    assert rows[0]["passage"] == pairs.texts[0]
+
+
+def test_a_training_that_diverges_says_so(tmp_path, monkeypatch):
+    """A loss that is no number ends it, with what to do."""
+    from tasks.embed_model import training
+
+    loss_of = training.loss_of
+
+    def broken(model, job):
+        loss = loss_of(model, job)
+        forward = loss.forward
+        loss.forward = lambda *args, **kwargs: forward(*args, **kwargs) * float("nan")
+        return loss
+
+    monkeypatch.setattr(training, "loss_of", broken)
+    with pytest.raises(UserError, match=r"diverged: the loss is nan at step 1\. Lower embed\.learning_rate"):
+        train(job(tmp_path, plain_folder()))
+
+
+def test_vectors_shorter_than_asked_for_are_refused():
+    """The message names the number, and the model's own."""
+    with pytest.raises(UserError, match=r"matryoshka_dims has 64, but the model's vectors have 32"):
+        load_encoder(plain_folder(), SETTINGS.model_copy(update={"matryoshka_dims": [16, 64]}))

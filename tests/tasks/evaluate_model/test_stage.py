@@ -1,0 +1,156 @@
+"""The stage measures what a run made, and a probe that cannot be made ends nothing."""
+
+import json
+import logging
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from tasks.errors import StoreError
+from tasks.evaluate_model import retrieval as probe
+from tasks.evaluate_model.settings import EvaluateSettings
+from tasks.evaluate_model.stage import Measured, evaluate_model, measure, recipe
+from tasks.models.pinned import resolve_model
+from tasks.models.settings import ModelSettings, ScratchSettings
+from tasks.records import Corpus, EmbeddedModel, EvaluatedModel, Pairs, TokenizedDataset, TrainedModel
+from tasks.stage.target import Target
+from tasks.store.folders import Store
+from tests.tasks.evaluate_model.making import given, given_with, models
+
+COUNTS = {
+    Corpus: {
+        "found": 24, "kept": 24, "dropped_by_reason": {}, "characters": 1, "eval_documents": 8,
+        "languages": {"en": 24},
+    },
+    Pairs: {
+        "passages": 1, "mined": 1, "kept": 1, "dropped_by_reason": {}, "by_kind": {}, "by_split": {},
+    },
+    TokenizedDataset: {
+        "vocab_size": 157, "max_seq_length": 32, "train_windows": 1, "eval_windows": 1, "corpus_tokens": 1,
+        "train_document_tokens": 1, "train_tokens": 1, "eval_tokens": 1,
+    },
+    TrainedModel: {
+        "global_step": 1, "resumed_from_step": 0, "tokens_per_second": 1.0, "loss": 1.0, "eval_before": None,
+        "eval_after": None, "device": "cpu", "history": [], "fill_samples": [],
+    },
+    EmbeddedModel: {"base": "tiny"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def target_of(tmp_path):
+    """A target of a store of its own, by the result's name."""
+    store = Store(str(tmp_path / "store"))
+
+    def target(stage):
+        return Target(
+            stage=stage,
+            key=stage,
+            uri=store.uri(stage, stage),
+            action="run",
+            why="new",
+            store_url=store.url,
+            work_dir=str(tmp_path / "work"),
+        )
+
+    return target
+
+
+@pytest.fixture
+def made(target_of, tmp_path):
+    """What a run made, in the store."""
+    _, trained, retriever = models()
+    of = {
+        Corpus: [(given().corpus, Corpus.FILE)],
+        Pairs: [(given().pairs / name, name) for name in (Pairs.PASSAGES, Pairs.PAIRS)],
+        TokenizedDataset: [],
+        TrainedModel: [(trained, TrainedModel.MODEL)],
+        EmbeddedModel: [(retriever, EmbeddedModel.MODEL)],
+    }
+    records = {}
+    for kind, parts in of.items():
+        folder = tmp_path / "made" / kind.stage
+        folder.mkdir(parents=True)
+        (folder / "made.txt").write_text(kind.stage)
+        for source, name in parts:
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+        records[kind] = target_of(kind.stage).commit(folder, kind, COUNTS[kind])
+    base = resolve_model(ModelSettings(name_or_path=str(models()[0])))
+    return Measured(
+        corpus=records[Corpus],
+        pairs=records[Pairs],
+        tokenized=records[TokenizedDataset],
+        trained=records[TrainedModel],
+        embedded=records[EmbeddedModel],
+        base=base,
+        encoder=base,
+    )
+
+
+def test_all_probes_are_made(made, target_of, tmp_path):
+    """The record has their figures, and so has the file in the result's folder."""
+    (tmp_path / "general.json").write_text(json.dumps(["the agent of the machine. " * 20] * 3))
+    settings = EvaluateSettings(general_texts=str(tmp_path / "general.json"), max_tokens=5_000)
+    target = target_of("evaluation")
+    record = evaluate_model.make(target, made, settings)
+    assert record.retrieval["retrieval"]["all"]["queries"] > 10
+    assert record.general["masked_tokens"] > 0
+    assert record.domain_words["words"] > 5
+    assert set(record.not_measured) == {"tags"}, "eight held-out documents are too few"
+    assert 0 < len(record.samples) <= 6
+    written = json.loads((target.fetch(record) / EvaluatedModel.FILE).read_text())
+    assert written == {
+        name: value
+        for name, value in record.as_json().items()
+        if name not in ("uri", "key") and name in written
+    }
+    assert {"retrieval", "general", "domain_words", "not_measured", "best", "samples"} == set(written)
+    ancestors = target.store.manifest(record.uri).ancestors
+    assert set(ancestors) == {"corpus", "pairs", "tokenized", "training", "embedding"}
+
+
+def test_a_skipped_retrieval_model_is_none(made, target_of):
+    """The adapted model stands for itself then, and why there is none is told."""
+    skipped = replace(made.embedded, skipped="there are too few pairs")
+    record = evaluate_model.make(target_of("evaluation"), replace(made, embedded=skipped), EvaluateSettings())
+    assert record.not_measured["retrieval_model"] == "there are too few pairs"
+    assert list(record.retrieval) == ["bm25", "base", "adapted", "hybrid_base", "hybrid", "paired"]
+
+
+def test_a_model_from_scratch_has_no_base(made, target_of):
+    """That is told, and it is measured as it is."""
+    base = resolve_model(ModelSettings(from_scratch=ScratchSettings()))
+    scratch = replace(made, base=base, embedded=None, encoder=None)
+    record = evaluate_model.make(target_of("evaluation"), scratch, EvaluateSettings())
+    assert "from scratch" in record.not_measured["base"]
+    assert list(record.retrieval) == ["bm25", "adapted", "hybrid", "paired"]
+    assert record.domain_words["before"] is None
+
+
+def test_what_torch_says_of_a_probe_ends_nothing(monkeypatch):
+    """Its reason is told, and the others are made; a store that is away is no such reason."""
+    figures = {"not_measured": {}}
+    monkeypatch.setattr(probe, "by_words", lambda *_: (_ for _ in ()).throw(RuntimeError("out of memory")))
+    logging.getLogger("docs_mlm").propagate = True
+    measure(given_with(), figures)
+    assert figures["not_measured"]["retrieval"] == "out of memory"
+    assert "general-texts" in figures["not_measured"]["general"]
+    assert figures["domain_words"]["words"] > 0
+    monkeypatch.setattr(probe, "by_words", lambda *_: (_ for _ in ()).throw(StoreError("away")))
+    with pytest.raises(StoreError):
+        measure(given_with(), {"not_measured": {}})
+
+
+def test_the_key_knows_the_models_before_and_what_is_measured(made):
+    """Another base, another encoder, another bound: another result."""
+    settings = EvaluateSettings()
+    other = replace(made.base, fingerprint="other")
+    found = [
+        recipe(made.base, None, settings),
+        recipe(other, None, settings),
+        recipe(made.base, other, settings),
+        recipe(made.base, None, EvaluateSettings(max_tokens=7)),
+        recipe(made.base, None, EvaluateSettings(general_texts=str(made.base.location))),
+    ]
+    assert len({json.dumps(one, sort_keys=True) for one in found}) == len(found)
