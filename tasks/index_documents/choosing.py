@@ -46,7 +46,8 @@ def vectors_of(model: Manifest) -> str | None:
     if any(file.name.startswith(f"{PublishedModel.RETRIEVAL}/") for file in model.files):
         return PublishedModel.RETRIEVAL
     found = evaluation(model)
-    return ITSELF if found is not None and "adapted" in found.best else None
+    # `hybrid` is that of the best model that there is: without a retrieval model, of the adapted one.
+    return ITSELF if found is not None and found.best in ("adapted", "hybrid", "hybrid_adapted") else None
 
 
 def best_mode(model: Manifest) -> Mode:

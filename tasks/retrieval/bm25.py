@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,10 +52,7 @@ class Words:
         Raises:
             ValueError: no text has a word.
         """
-        import bm25s
-
-        logging.getLogger("bm25s").setLevel(logging.WARNING)
-
+        bm25s = library()
         tokens = bm25s.tokenize(list(texts), show_progress=False)
         if not tokens.vocab:
             raise ValueError("no passage has a word to rank it by")
@@ -109,6 +107,15 @@ class Words:
                 holding = int(self._ends[number + 1] - self._ends[number])
                 found[word] = math.log(1 + (self.passages - holding + 0.5) / (holding + 0.5))
         return found
+
+
+def library() -> ModuleType:
+    """bm25s, which else would log what it does to whoever listens to everything."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    found: ModuleType = bm25s
+    return found
 
 
 def words_of(text: str) -> list[str]:

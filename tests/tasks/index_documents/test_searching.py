@@ -117,6 +117,7 @@ def test_a_joint_model_links_to_each_source(store, tmp_path):
         ("hybrid", True, "retrieval", "hybrid"),
         ("adapted", False, ".", "dense"),
         ("hybrid_adapted", False, ".", "hybrid"),
+        ("hybrid", False, ".", "hybrid"),
         ("base", False, None, "bm25"),
     ],
 )
