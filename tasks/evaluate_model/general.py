@@ -8,6 +8,7 @@ from tasks.evaluate_model.differences import before_and_after
 from tasks.evaluate_model.general_texts import read_general
 from tasks.evaluate_model.given import Given, NotMeasured
 from tasks.evaluate_model.masked import cut_windows, load_tokenizer, mask_some, predict
+from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 
 
@@ -33,7 +34,13 @@ def general(given: Given) -> dict[str, Any]:
     for name, folder in (("before", given.base), ("after", given.trained)):
         if folder is not None:
             tell(f"Read general texts, {name} the training")
-            losses[name], _ = predict(folder, windows, tokenizer.pad_token_id)
+            try:
+                losses[name], _ = predict(folder, windows, tokenizer.pad_token_id)
+            except NotMeasured as error:
+                if folder == given.trained:
+                    raise
+                stage_logger().warning("There is nothing to compare with: %s", error)
+                continue
     names = [one.window.document for one in windows]
     documents = np.repeat(np.array(names), [len(one.places) for one in windows]).tolist()
     found = before_and_after(losses.get("before"), losses["after"], documents, settings.seed)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.evaluate_model.given import NotMeasured
 from tasks.evaluate_model.sampling import Document
 from tasks.retrieval.figures import Floats
 
@@ -109,6 +110,7 @@ def predict(
 
     Raises:
         UserError: the model's weights do not load.
+        NotMeasured: they lack the head that fills masks, as a retrieval model's do.
     """
     import torch
     from torch.nn import functional
@@ -196,9 +198,11 @@ def _load(folder: Path) -> Any:
 
     from tasks.models.weights import load_weights
 
-    model, _ = load_weights(
+    model, missing = load_weights(
         AutoModelForMaskedLM, folder, dtype=torch.float32, trust_remote_code=False, local_files_only=True
     )
+    if missing:
+        raise NotMeasured(f"{folder.name} has no weights of a head that fills masks ({missing[0]})")
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -13,6 +13,7 @@ from tasks.evaluate_model.sampling import rough_tokens
 from tasks.evaluate_model.settings import EvaluateSettings
 from tests.tasks.evaluate_model.making import given_with, models
 from tests.tasks.retrieval.models import some_texts
+from tests.tiny import save_tiny_bert
 
 TEXTS = some_texts(40)
 
@@ -46,6 +47,16 @@ def test_a_model_from_scratch_has_nothing_before(folder):
     found = general(replace(given_with(general_texts=str(folder)), base=None))
     assert found["after"] > 0
     assert (found["before"], found["difference"], found["low"], found["high"]) == (None,) * 4
+
+
+def test_a_base_that_fills_no_masks_is_no_base(folder, tmp_path_factory):
+    """A retrieval model's random head would make any training look well."""
+    headless = save_tiny_bert(tmp_path_factory.mktemp("headless"), head=False)
+    found = general(replace(given_with(general_texts=str(folder)), base=headless))
+    assert (found["before"], found["difference"]) == (None, None)
+    assert found["after"] > 0
+    with pytest.raises(NotMeasured, match="no weights of a head"):
+        general(replace(given_with(general_texts=str(folder)), trained=headless))
 
 
 def test_without_texts_nothing_is_measured(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -65,6 +66,13 @@ def test_figures_are_those_of_sentence_transformers(found):
 def test_a_retrieval_model_of_this_runs_model_is_beside_the_one_base():
     """What it began from is then the masked-language model before; without one, that is the adapted one."""
     base, trained, retriever = models()
+    told = dense_folders(replace(given(), encoder=Path("other")))
+    assert list(told.items()) == [
+        ("mlm_base", base),
+        ("base", Path("other")),
+        ("adapted", trained),
+        ("retrieval", retriever),
+    ]
     own = replace(given(), encoder=None)
     assert dense_folders(own) == {"base": base, "adapted": trained, "retrieval": retriever}
     alone = replace(own, retrieval=None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.errors import StoreError
+from tasks.errors import AwayStoreError
 from tasks.evaluate_model import retrieval as probe
 from tasks.evaluate_model.settings import EvaluateSettings
 from tasks.evaluate_model.stage import Measured, evaluate_model, measure, recipe
@@ -137,8 +137,8 @@ def test_what_torch_says_of_a_probe_ends_nothing(monkeypatch):
     assert figures["not_measured"]["retrieval"] == "out of memory"
     assert "general-texts" in figures["not_measured"]["general"]
     assert figures["domain_words"]["words"] > 0
-    monkeypatch.setattr(probe, "by_words", lambda *_: (_ for _ in ()).throw(StoreError("away")))
-    with pytest.raises(StoreError):
+    monkeypatch.setattr(probe, "by_words", lambda *_: (_ for _ in ()).throw(AwayStoreError("away")))
+    with pytest.raises(AwayStoreError):
         measure(given_with(), {"not_measured": {}})
 
 

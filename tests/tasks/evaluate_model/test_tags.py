@@ -23,6 +23,8 @@ def test_the_first_folder_that_differs_is_the_class():
         "docs/a/z/w.md": "a",
     }
     assert folders(["a/x.md", "b/y.md", "top.md"]) == {"a/x.md": "a", "b/y.md": "b"}
+    beside = ["README.md", *(f"docs/{name}/{n}.md" for name in "ab" for n in range(9)), "more/x.md"]
+    assert folders(beside) == {path: path.split("/")[1] for path in beside[1:-1]}
     assert folders(["x.md"]) == folders([]) == folders(["a/b/x.md"]) == {}
 
 
