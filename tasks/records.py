@@ -109,7 +109,6 @@ class Pairs(Record):
     PASSAGES: ClassVar[str] = "passages.parquet"
     """Every section of every document, in passages, with its place and its side of the split."""
     PAIRS: ClassVar[str] = "pairs.parquet"
-    """Queries, each with its kind, the numbers of the passages that answer it, and its side of the split."""
 
     passages: int
     mined: int
@@ -194,9 +193,9 @@ class TrainedModel(Record):
     precision: str = "fp32"
     """`bf16` or `fp32`: what products were computed in."""
     padding_share: float = 0.0
-    """Share of the computed tokens that were padding, in [0, 1)."""
+    """Of the computed tokens, in [0, 1)."""
     peak_memory_bytes: int = 0
-    """Most memory in use: the GPU's, or the process's where there is none."""
+    """The GPU's, or the process's where there is none."""
     mfu: float | None = None
     """Share of the GPU's peak arithmetic that went into the model; None on a CPU."""
 
@@ -211,50 +210,39 @@ class EmbeddedModel(Record):
     base: str
     """What a person calls the model that it began from; `adapted` for this run's masked-language model."""
     skipped: str | None = None
-    """Why there is no model, or None."""
+    """Why there is no model."""
     pairs: int = 0
-    """Training pairs of one epoch: a query and one passage that answers it."""
     global_step: int = 0
     resumed_from_step: int = 0
     pairs_per_second: float = 0.0
     loss: float = 0.0
-    """Mean training loss over the last tenth of the run."""
     device: str = ""
     precision: str = "fp32"
     peak_memory_bytes: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    """Points of the loss curve: `step`, and `loss` or `learning_rate`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedModel(Record):
-    """What the models of a run are good for, before and after, by probes on held-out documents.
-
-    A probe that was not made is None, and `not_measured` says why.
-    """
+    """What the models of a run are good for, by probes on held-out documents; None where not measured."""
 
     stage: ClassVar[str] = "evaluation"
     FILE: ClassVar[str] = "evaluation.json"
 
     retrieval: dict[str, Any] | None = None
-    """By system (`bm25`, `base`, `adapted`, `retrieval`, `hybrid`, …) and kind of query: `ndcg@10`,
-    `mrr@10`, `recall@10`, `low`, `high`, `queries`; and `paired`, a list of differences."""
+    """By system and kind of query, and `paired`: see `tasks.retrieval.probe`."""
     general: dict[str, Any] | None = None
-    """`before` and `after`: the loss on general text (nats a masked token); `masked_tokens`, and the paired
-    `difference`, `low`, `high`."""
+    """Of the loss on general text (nats a masked token) `before`, `after`, `difference`, `low`, `high`."""
     domain_words: dict[str, Any] | None = None
-    """`before` and `after`: the accuracy at masked words of the domain; `words`, and the paired `difference`,
-    `low`, `high`."""
+    """The same of the accuracy at masked words of the domain, and `words`."""
     tags: dict[str, Any] | None = None
-    """`before` and `after`: the accuracy of a linear probe; `field`, `classes`, `documents`, and the paired
-    `difference`, `low`, `high`."""
+    """The same of the accuracy of a linear probe, and `field`, `classes`, `documents`."""
     not_measured: dict[str, str] = field(default_factory=dict)
     """By probe why it was not made."""
     best: str = "bm25"
-    """The system that found most, of those that `docs-mlm search` can use."""
+    """The system that found most, of those that can be searched with."""
     samples: list[dict[str, Any]] = field(default_factory=list)
-    """Queries of held-out documents: `query`, `kind`, `path`, and `before` and `after` the first hit's
-    `path`, `heading`, `text` and whether it is `right`."""
+    """Queries: `query`, `kind`, `path`, and the first hit's `path`, `heading`, `text`, `right` each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +277,6 @@ class SearchIndex(Record):
     source: str
     commit_sha: str
     sources: list[dict[str, Any]] = field(default_factory=list)
-    """Of a joint model each source: `name`, `source` and `commit_sha`."""
 
 
 STAGES = tuple(

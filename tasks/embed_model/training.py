@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -30,7 +32,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from tasks.embed_model.negatives import hard_negatives
-from tasks.embed_model.rows import QUERY, RIGHT, WRONG, read_pairs
+from tasks.embed_model.rows import QUERY, RIGHT, WRONG, TrainingPairs, read_pairs
 from tasks.embed_model.settings import EmbedSettings
 from tasks.errors import UserError
 from tasks.retrieval.dense import Encoder
@@ -128,10 +130,9 @@ def train(
     hardware.set_threads()
     set_seed(settings.seed)
     encoder = load_encoder(job.model, settings)
-    wrong = None
-    if settings.hard_negatives:
-        wrong = hard_negatives(pairs, encoder, settings.hard_negatives, settings.seed)
+    wrong = negatives_of(pairs, encoder, settings)
     model, precision = encoder.model.train(), hardware.choose_precision(settings.precision)
+    model.model_card_data.generate_widget_examples = False  # it would run the model to write a card
     stop, clock = StopRequest(), Clock(tell, settings.batch_size)
     callbacks: list[TrainerCallback] = [StopGently(stop), clock]
     if keeper is not None:
@@ -144,7 +145,7 @@ def train(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.remove_callback(SentenceTransformerModelCardCallback)  # it runs the model to write a card
+    trainer.remove_callback(SentenceTransformerModelCardCallback)
     with delayed_stop(stop):
         checkpoint = None if job.resume_from is None else str(job.resume_from)
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -165,6 +166,15 @@ def train(
         "peak_memory_bytes": hardware.peak_memory_bytes(),
         "history": history,
     }
+
+
+def negatives_of(
+    pairs: TrainingPairs, encoder: Encoder, settings: EmbedSettings
+) -> npt.NDArray[np.int64] | None:
+    """The places of hard negatives, where the settings ask for some."""
+    if not settings.hard_negatives:
+        return None
+    return hard_negatives(pairs, encoder, settings.hard_negatives, settings.seed)
 
 
 def load_encoder(folder: Path, settings: EmbedSettings) -> Encoder:
