@@ -40,7 +40,6 @@ class DocsSnapshot(Record):
     stage: ClassVar[str] = "documents"
     FILE: ClassVar[str] = "documents.parquet"
     PARTS: ClassVar[str] = "sources.json"
-    """Of a joint snapshot, instead: which ones it is made of."""
 
     source: str
     """What a person calls the source: a URL without credentials, a folder's or a file's name."""
@@ -176,7 +175,6 @@ class TrainedModel(Record):
 
     global_step: int
     resumed_from_step: int
-    """0 for a run that started from the beginning."""
     tokens_per_second: float
     """Training tokens a second, padding not counted."""
     loss: float

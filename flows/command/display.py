@@ -14,12 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tasks.cards import UNSAFE, documents_rows, figures, printable, rounded
+from tasks.cards import UNSAFE, documents_rows, printable, rounded
 from tasks.models.published import Version
 from tasks.records import TrainedModel, short_commit, short_name
-from tasks.run.suggestion import suggest
 from tasks.store.care import FolderReport, Leftover
-from tasks.store.urls import shown
 
 if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
     from flows.several import SeveralSettings
@@ -70,48 +68,12 @@ def show_plan(plan: "Plan", *, as_json: bool) -> None:
         named = {"run_key": plan.run_key, "name": plan.name, "line": plan.line.slug}
         print_json(named | {"line_name": plan.line.name, "store": plan.store_url, "stages": stages})
         return
-    _print_name(plan.name, plan.store_url)
+    print_name(plan.name, plan.store_url)
     table = new_table("stage", "action", "why", "key")
     for target in plan.targets.values():
         colour = "green" if target.action == "reuse" else "yellow"
         table.add_row(target.stage, styled(target.action, colour), target.why, target.key[:12])
     OUT.print(table)
-
-
-def show_summary(summary: "RunSummary", *, as_json: bool) -> None:
-    """The end of a run: what ran, the corpus, the figures, filled masks, and what to type next."""
-    if as_json:
-        print_json(summary.as_json())
-        return
-    OUT.print()
-    _print_name(summary.name, summary.store)
-    stages = new_table("stage", "", "seconds", "why")
-    for name, stage in summary.stages.items():
-        action = styled("reused", "green") if stage["reused"] else styled("ran", "yellow")
-        stages.add_row(name, action, f"{stage['seconds']:.1f}", stage["why"])
-    show(stages)
-    show_corpus(summary)
-    show_figures(summary)
-    if summary.fill_samples:
-        samples = new_table("held-out text", "was", "before", "after")
-        for sample in summary.fill_samples:
-            samples.add_row(sample["text"], sample["answer"], *map(_top, (sample["before"], sample["after"])))
-        show(samples)
-    place = shown(summary.model["uri"])
-    OUT.print(Text.assemble("Model     ", styled(place, "bold")), soft_wrap=True)
-    OUT.print(f"Version   {summary.model['version']}\n")
-    show_next(summary)
-
-
-def show_next(summary: "RunSummary") -> None:
-    """What to type next: a mask that training learnt to fill, with its guesses before and after."""
-    which = () if summary.newest else ("--model", summary.model["version"])
-    command, sample = suggest(summary.fill_samples, "--store", summary.store, *which)
-    _print_commands(command)
-    if sample is not None:
-        guesses = f"before: {_top(sample['before'])}; after: {_top(sample['after'])}"
-        OUT.print(f"    where {sample['answer']} was; {guesses}", soft_wrap=True)
-    OUT.print("  " + shlex.join(["docs-mlm", "models", "--store", summary.store]), soft_wrap=True)
 
 
 def show_corpus(summary: "RunSummary") -> None:
@@ -133,18 +95,6 @@ def add_documents(table: Table, documents: dict[str, Any]) -> None:
         table.add_row(f"{indented}{name}", value, style="bold" if name == "kept" else None)
 
 
-def show_figures(summary: "RunSummary") -> None:
-    """Held-out loss, perplexity and accuracy before and after training."""
-    training, before, after = summary.training, summary.eval["before"], summary.eval["after"]
-    if before and after:
-        measured = new_table("held out", "before", "after")
-        for figure, old, new in figures(before, after):
-            measured.add_row(figure.short, format(old, figure.rounded), format(new, figure.rounded))
-        show(measured)
-    speed = f"{training['tokens_per_second']:,.0f} tokens/s on {training['device']}"
-    OUT.print(f"{training['global_step']:,} steps at {speed}\n")
-
-
 def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_json: bool) -> None:
     """How each of several sources ended, and what to type next."""
     if as_json:
@@ -157,7 +107,7 @@ def show_outcomes(outcomes: "list[Outcome]", settings: "SeveralSettings", *, as_
         table.add_row(outcome.name, styled(outcome.state, colour), outcome.run, outcome.message)
     OUT.print()
     show(table)
-    _print_commands(shlex.join(["docs-mlm", "models", "--store", settings.store]))
+    print_commands(shlex.join(["docs-mlm", "models", "--store", settings.store]))
 
 
 def show_predictions(text: str, masks: list[list[tuple[str, float]]], *, as_json: bool = False) -> None:
@@ -281,7 +231,8 @@ def new_table(*columns: str) -> Table:
     return table
 
 
-def _top(predictions: list[str]) -> str:
+def top(predictions: list[str]) -> str:
+    """The first guesses of a list."""
     return ", ".join(predictions[:3])
 
 
@@ -290,10 +241,12 @@ def styled(text: str, style: str) -> Text:
     return Text(OUT.writable(text), style)
 
 
-def _print_name(name: str, store: str) -> None:
+def print_name(name: str, store: str) -> None:
+    """A run, and where its results go."""
     OUT.print(Text.assemble(styled(name, "bold"), OUT.writable(f" into {store}\n")))
 
 
-def _print_commands(first: str) -> None:
+def print_commands(first: str) -> None:
+    """What to type next."""
     # Not folded at the terminal's width: a line break within would be another command.
     OUT.print(f"Next:\n  {first}", soft_wrap=True)

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
         from flows.adapt import adapt
 
         summary = adapt(**settings.as_parameters())
-    from flows.command.display import show_summary
+    from flows.command.result import show_summary
 
     show_summary(summary, as_json=arguments.json)
 
@@ -109,7 +109,7 @@ def demo(arguments: argparse.Namespace) -> None:
         from flows.demo import demo as run_demo
 
         summary = run_demo(store=settings.store, work_dir=settings.work_dir, max_steps=arguments.max_steps)
-    from flows.command.display import show_summary
+    from flows.command.result import show_summary
 
     show_summary(summary, as_json=arguments.json)
 

@@ -8,6 +8,7 @@ from prefect.runtime import deployment, flow_run
 
 from tasks.cards import code, table, text
 from tasks.errors import DocsMlmError
+from tasks.evaluate_model.general_texts import check_settings
 from tasks.exported import check_replaceable
 from tasks.models.checks import check_base_model
 from tasks.run.names import is_made_up, is_of_a_plan
@@ -45,6 +46,8 @@ def check_ready(plan: Plan, settings: Settings) -> None:
     if plan[train_model].action == "run":
         check_trackers(settings.train.report_to)
     Store(settings.store).check(write=True)
+    if settings.evaluate.enabled:
+        check_settings(settings.evaluate)
     if settings.publish.export_texts is not None:
         check_replaceable(settings.publish.export_texts.expanduser())
     if plan[tokenize_corpus].action == "run" or plan[train_model].action == "run":

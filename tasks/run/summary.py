@@ -1,6 +1,7 @@
 """The end of a run: its figures in one object, its artifacts for the Prefect UI, and `latest.json`."""
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +16,17 @@ from tasks.models.newest import latest_uri, move_latest
 from tasks.models.published import Version, list_versions
 from tasks.publish_model.lineage import Lineage
 from tasks.publish_model.stage import retrieval_model
-from tasks.records import PublishedModel, TrainedModel, short_commit, short_name
+from tasks.records import EvaluatedModel, PublishedModel, TrainedModel, short_commit, short_name
+from tasks.retrieval.told import advice, retrieval_table
 from tasks.run.plan import Plan
 from tasks.run.suggestion import suggest
 from tasks.store.folders import Store
 from tasks.store.urls import shown
 from tasks.train_model.card import guesses, masks_card, training_card
 
+QUESTION = "how do I start"
+PLAIN = re.compile(r"[A-Za-z0-9][\w ,.-]{2,60}")
+"""What a shell and a terminal leave as it is."""
 MODEL_PUBLISHED = "docs-mlm.model.published"
 """The event that users' automations can wait for; its resource carries the model's URI."""
 
@@ -56,6 +61,10 @@ class RunSummary:
     newest: bool
     """Whether the model is the store's newest, which `docs-mlm predict` takes by itself."""
     fill_samples: list[dict[str, Any]]
+    advice: str | None
+    """Which model to use for what, and whether the adaptation paid; None where that was not measured."""
+    question: str
+    """What one may search these documents for."""
 
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON-ready values."""
@@ -86,7 +95,7 @@ def build_summary(
         }
         for name, target in plan.targets.items()
     }
-    figures = lineage.figures()
+    figures, evaluated = lineage.figures(), lineage.evaluated
     figures["documents"] |= documents_told(lineage)
     tokens = lineage.tokenized
     figures["tokens"] |= {"pieces_per_word": tokens.pieces_per_word, "unknown_share": tokens.unknown_share}
@@ -101,8 +110,16 @@ def build_summary(
         line_name=name,
         newest=latest_uri(Store(plan.store_url)) == model.uri,
         fill_samples=lineage.trained.fill_samples,
+        advice=advice(evaluated) if evaluated else None,
+        question=question_of(evaluated),
         **figures,
     )
+
+
+def question_of(evaluated: EvaluatedModel | None) -> str:
+    """A query of a held-out document that may stand in a command as it is."""
+    asked = [sample["query"] for sample in evaluated.samples] if evaluated else []
+    return next((query for query in asked if PLAIN.fullmatch(query)), QUESTION)
 
 
 def documents_told(lineage: Lineage) -> dict[str, Any]:
@@ -114,7 +131,7 @@ def documents_told(lineage: Lineage) -> dict[str, Any]:
     return {name: corpus[name] for name in names} | beside
 
 
-def result_card(summary: RunSummary, trained: TrainedModel) -> str:
+def result_card(summary: RunSummary, trained: TrainedModel, evaluated: EvaluatedModel | None = None) -> str:
     """What a person wants to know when the run is done: figures, where the model lies, how to load it."""
     documents, tokens, uri = summary.documents, summary.tokens, summary.model["uri"]
     place, first = shown(uri), ""
@@ -127,7 +144,7 @@ def result_card(summary: RunSummary, trained: TrainedModel) -> str:
 {code(uri)}
 
 {figures_table(trained)}
-
+{_found(evaluated)}
 | this run | |
 |---|---:|
 | line | {text(summary.line_name)} |
@@ -142,6 +159,12 @@ def result_card(summary: RunSummary, trained: TrainedModel) -> str:
 
 {_trying(summary)}
 """
+
+
+def _found(evaluated: EvaluatedModel | None) -> str:
+    if evaluated is None:
+        return ""
+    return f"\n{advice(evaluated)}\n\n{retrieval_table(evaluated)}\n"
 
 
 def _loading(place: str) -> str:
@@ -190,7 +213,7 @@ def summarise_run(plan: Plan, lineage: Lineage, model: PublishedModel) -> RunSum
     trained = lineage.trained
     own = versions_table([version for version in versions if version.line == summary.line])
     listed = f"**{text(summary.line_name)}**\n\n{own}"
-    result = result_card(summary, trained)
+    result = result_card(summary, trained, lineage.evaluated)
     for key, card, description in (
         ("training", training_card(trained), "How training went"),
         ("masks", masks_card(trained.fill_samples), "Masked held-out tokens, guessed before and after"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.command import display
+from flows.command import display, result
 from flows.command.parser import parse
 from tasks.models.lines import Line
 from tasks.models.published import Version
@@ -42,6 +42,8 @@ def a_summary(texts: Iterator[str]) -> RunSummary:
     return RunSummary(
         run_key="k", name=next(texts), source=next(texts), commit_sha="c", sources=[], store=next(texts),
         stages={next(texts): {"reused": False, "seconds": 1.0, "uri": next(texts), "why": next(texts)}},
+        pairs={}, probes={"retrieval": found(next(texts))}, retrieval_model=None, advice=next(texts),
+        question="rotate a key",
         documents={"found": 2, "kept": 1, "dropped_by_reason": {next(texts): 1}},
         tokens={"corpus": 1, "train": 1, "eval": 0, "coverage": 1.0},
         training={"tokens_per_second": 1.0, "device": next(texts), "global_step": 1},
@@ -50,6 +52,13 @@ def a_summary(texts: Iterator[str]) -> RunSummary:
         line=next(texts), line_name=next(texts), newest=True,
         fill_samples=[a_sample(next(texts), next(texts), [next(texts)])],
     )  # fmt: skip
+
+
+def found(system: str) -> dict[str, object]:
+    """What two systems found."""
+    value = {"ndcg@10": 0.5, "low": 0.4, "high": 0.6}
+    figures = {"title": value, "all": value | {"low": None, "high": None}}
+    return {"bm25": figures, system: figures, "paired": []}
 
 
 def a_sample(text: str, answer: str, before: list[str]) -> dict[str, object]:
@@ -77,7 +86,7 @@ def show_everything(texts: Iterator[str]) -> None:
     summary = a_summary(texts)
     for as_json in (False, True):
         display.show_plan(plan, as_json=as_json)  # type: ignore[arg-type]
-        display.show_summary(summary, as_json=as_json)
+        result.show_summary(summary, as_json=as_json)
         display.show_outcomes([outcome], several, as_json=as_json)  # type: ignore[arg-type]
         display.show_versions([version], next(texts), as_json=as_json)
         display.show_versions([], next(texts), as_json=as_json)
@@ -110,7 +119,7 @@ def test_a_text_is_shown_letter_by_letter(text: str, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert out.startswith(f"{text}\n")
     assert f"{text}   " in out.splitlines()[3]
-    display.show_summary(a_summary(iter([text] * 20)), as_json=False)
+    result.show_summary(a_summary(iter([text] * 20)), as_json=False)
     assert capsys.readouterr().out.startswith(f"\n{text} into {text}\n")
 
 
@@ -122,7 +131,7 @@ def test_json_holds_half_a_character(capsys: pytest.CaptureFixture[str]) -> None
 
 def suggested(summary: RunSummary, capsys: pytest.CaptureFixture[str]) -> str:
     """The `docs-mlm predict` line at the end of a run."""
-    display.show_next(summary)
+    result.show_next(summary)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  docs-mlm predict")]
     assert len(lines) == 1
     return lines[0]
@@ -135,7 +144,7 @@ def suggested(summary: RunSummary, capsys: pytest.CaptureFixture[str]) -> str:
 )  # fmt: skip
 def test_a_suggestion_is_read_by_a_shell(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A shell and the command's parser get the store and the text as they are, on one line."""
-    summary = a_summary(iter(["n", "s", "file:///a folder/'s", *"abcdefghi", text, "answer", "guess"]))
+    summary = a_summary(iter(["n", "s", "file:///a folder/'s", *"abcdefghijk", text, "answer", "guess"]))
     line = suggested(summary, capsys)
     script = f"docs-mlm() {{ printf '%s\\0' \"$@\"; }}; {line}"
     printed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
@@ -147,7 +156,7 @@ def test_a_suggestion_is_read_by_a_shell(text: str, capsys: pytest.CaptureFixtur
 
 def test_the_guesses_are_shown_beside_the_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     """The answer and what was guessed before and after."""
-    display.show_next(a_summary(iter(["n", "s", "file:///s", *"abcdefghi", "See the", "portal", "guess"])))
+    result.show_next(a_summary(iter(["n", "s", "file:///s", *"abcdefghijk", "See the", "portal", "guess"])))
     out = capsys.readouterr().out
     assert "  docs-mlm predict --store file:///s 'See the [MASK]'\n" in out
     assert "where portal was; before: not guess; after: portal\n" in out
