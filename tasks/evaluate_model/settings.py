@@ -1,16 +1,14 @@
 """What is measured of the models, and how much of it: the choices."""
 
-from typing import Annotated
-
 from pydantic import Field
 
-from tasks.stage.keys import MostUsed, StageSettings
+from tasks.stage.keys import StageSettings
 
 
 class EvaluateSettings(StageSettings):
     """What is measured of the models before and after, on held-out documents."""
 
-    enabled: Annotated[bool, MostUsed] = Field(
+    enabled: bool = Field(
         True, title="Evaluate", description="Measure what the models are good for, before and after."
     )
     max_tokens: int | None = Field(

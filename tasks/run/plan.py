@@ -130,7 +130,7 @@ def pinned_encoder(settings: Settings) -> PinnedModel | None:
     return resolve_encoder(embed.name_or_path, embed.revision, settings.work_dir.expanduser())
 
 
-def model_recipes(settings: Settings, base: PinnedModel, encoder: PinnedModel | None) -> Recipes:
+def model_recipes(settings: Settings, base: PinnedModel, encoder: PinnedModel | None = None) -> Recipes:
     """The stages from a corpus on, of however many sources it is."""
     embed, evaluate = settings.embed, settings.evaluate
     embedding = embedding_stage(settings)

@@ -7,6 +7,12 @@ import pytest
 from flows.presets import preset_names, preset_settings
 from tasks.settings import Settings
 
+
+def named(stage: str) -> list[str]:
+    """The settings of a stage."""
+    return list(type(getattr(Settings(), stage)).model_fields)
+
+
 NOTEBOOK = {
     "source.include": ["**/*.md"],
     "source.exclude": [],
@@ -49,6 +55,8 @@ NOTEBOOK = {
     "train.packing": False,
     "train.save_steps": 500,
     "train.save_total_limit": 2,
+    "evaluate.enabled": False,
+    "embed.enabled": False,
 }
 """What the notebook said, or left to the defaults of transformers' TrainingArguments and of BERT."""
 NOT_IN_THE_NOTEBOOK = {
@@ -61,7 +69,9 @@ NOT_IN_THE_NOTEBOOK = {
     # What it had no word for, and what changes nothing of the model; no file of its was near the limit.
     "source.max_file_bytes", "train.processes", "train.logging_steps", "train.dataloader_num_workers",
     "train.resume", "train.report_to",
-}  # fmt: skip
+    # It trained no retrieval model, and measured nothing.
+    *(f"{name}.{field}" for name in ("pairs", "embed", "evaluate") for field in named(name)),
+} - {"evaluate.enabled", "embed.enabled"}  # fmt: skip
 DEMO = {
     "tokenize.max_seq_length": 128,
     "model.from_scratch": {
@@ -77,6 +87,7 @@ DEMO = {
     "train.per_device_train_batch_size": 32,
     "train.learning_rate": 1e-3,
     "train.save_steps": 100,
+    "evaluate.max_tokens": 20_000,
 }
 FULL = {
     "filter.cleaning": "text",

@@ -18,6 +18,8 @@ from tasks.filter_markdown.joining import join_corpora
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.pinned import PinnedModel, resolve_model
+from tasks.publish_model.stage import publish_model
+from tasks.records import Pairs, TrainedModel
 from tasks.run.joint import Pinned, joint_recipes, make_part, named_parts
 from tasks.run.plan import chained_keys, corpus_recipes, make_plan, model_recipes
 from tasks.settings import Settings
@@ -28,10 +30,12 @@ BEFORE = Path(__file__).parent / "before"
 KEYS = json.loads((BEFORE / "keys.json").read_text(encoding="utf-8"))
 INCLUDE = ["**/*.md"]
 """What `source.include` was if it was not given."""
-VERSIONS = {filter_markdown: 1, join_corpora: 1, train_model: 2}
+VERSIONS = {filter_markdown: 1, join_corpora: 1, train_model: 2, publish_model: 1}
 """Stages that make another result since then, and which version they had."""
 NEW = {"dialects", "languages", "boilerplate_share"}
 """Settings of the filter that there were not."""
+NOTHING_MEASURED = {"evaluate": {"enabled": False}}
+"""There were no probes, and no pairs of query and passage in a model."""
 WORDS = ["key", "lease", "chunk", "blob", "queue", "token"]
 SMALL: dict[str, Any] = {
     "filter": {"min_chars": 50},
@@ -48,7 +52,7 @@ SMALL: dict[str, Any] = {
 
 def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
     """The keys that one of the plans has today, by the result's name."""
-    settings = Settings.model_validate(plan["settings"])
+    settings = Settings.model_validate(plan["settings"] | NOTHING_MEASURED)
     model = settings.model
     base = resolve_model(model) if model.from_scratch else PinnedModel(**KEYS["hub"])
     pinned = {
@@ -67,7 +71,7 @@ def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
         (one,) = pinned.values()
         first = corpus_recipes(settings.model_copy(update={"source": one.settings}), one.source)
     keys = chained_keys(first | model_recipes(settings, base))
-    return {kind.stage: key for kind, key in keys.items()}
+    return {kind.stage: key for kind, key in keys.items() if kind is not Pairs}
 
 
 @pytest.fixture
@@ -80,6 +84,7 @@ def as_before(monkeypatch):
     for stage, version in VERSIONS.items():
         monkeypatch.setitem(vars(stage), "version", version)
     monkeypatch.setitem(vars(filter_markdown), "recipe", FilterSettings.keyed)
+    monkeypatch.setitem(vars(publish_model), "parents", (TrainedModel,))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +113,7 @@ def living(tmp_path):
         words = " ".join(f"The {word} of page {page} is stored." for word in WORDS * 6)
         (tmp_path / "handbook" / f"{page}.md").write_text(f"# Page {page}\n\n{words}\n", encoding="utf-8")
     source = {"folder": tmp_path / "handbook", "include": INCLUDE}
-    return SMALL | {"source": source, "store": str(tmp_path / "store")}
+    return SMALL | NOTHING_MEASURED | {"source": source, "store": str(tmp_path / "store")}
 
 
 def test_the_documents_of_a_living_store_are_reused(living):
@@ -122,6 +127,7 @@ def test_the_documents_of_a_living_store_are_reused(living):
 def test_a_living_store_is_reused(living):
     """With the earlier version's rules every result is found, and nothing runs again."""
     plan = make_plan(Settings.model_validate(living))
+    assert plan.targets.pop("pairs").action == "run"
     assert {name: target.action for name, target in plan.targets.items()} == dict.fromkeys(
         ("documents", "corpus", "dataset", "tokenized", "training", "models"), "reuse"
     )
@@ -132,5 +138,6 @@ def test_a_changed_setting_runs_from_its_stage_on(living):
     """Of a living store, what comes before the change is reused, and the change is named."""
     train = living["train"] | {"learning_rate": 1e-4}
     plan = make_plan(Settings.model_validate(living | {"train": train}))
-    assert [name for name, target in plan.targets.items() if target.action == "run"] == ["training", "models"]
+    run = [name for name, target in plan.targets.items() if target.action == "run"]
+    assert run == ["pairs", "training", "models"]
     assert plan.targets["training"].why == "learning_rate: 0.0003 → 0.0001"

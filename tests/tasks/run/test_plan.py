@@ -71,7 +71,7 @@ def test_a_later_result_stands_for_those_before_it(store, tmp_path):
     """Tokens without the documents they came from are enough to train on."""
     commit(store, tmp_path, "documents", "tokenized")
     found = probe(store)
-    assert set(found) == {"documents", "corpus", "dataset", "tokenized"}
+    assert set(found) == {"documents", "corpus", "pairs", "dataset", "tokenized"}
     assert found["tokenized"][1]
     assert not found["corpus"][1]
 
