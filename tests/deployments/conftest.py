@@ -56,6 +56,7 @@ def tiny(git, tmp_path):
                 "precision": "fp32",
             }
             | train,
+            "evaluate": {"enabled": False},
             "store": str(tmp_path / "store"),
             "work_dir": str(tmp_path / "work"),
         }

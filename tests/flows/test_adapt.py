@@ -54,6 +54,7 @@ def first(request, repositories, tmp_path_factory, prefect_server):
                 "logging_steps": 5,
                 "precision": "fp32",
             },
+            "evaluate": {"enabled": False},
             "store": str(folder / "store"),
             "work_dir": str(folder / "work"),
         }

@@ -147,6 +147,7 @@ def test_a_password_in_a_url_is_in_no_parameter_of_the_run(prefect_server: None,
                 "tokenize": {"max_seq_length": 32},
                 "model": {"from_scratch": SIZES.model_dump()},
                 "train": {"max_steps": 1, "precision": "fp32"},
+                "evaluate": {"enabled": False},
                 "store": str(tmp_path / "store"),
                 "work_dir": str(tmp_path / "work"),
             }

@@ -26,6 +26,7 @@ TINY = {
         }
     },
     "train": {"max_steps": 3, "per_device_train_batch_size": 8, "precision": "fp32"},
+    "evaluate": {"enabled": False},
 }
 
 
