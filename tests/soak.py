@@ -76,6 +76,7 @@ SETTINGS = {
         "save_steps": 5,
         "logging_steps": 10,
     },
+    "evaluate": {"enabled": False},
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.embed_model.rows import TrainingPairs
+from tasks.errors import UserError
 from tasks.retrieval.bm25 import Words
 from tasks.retrieval.dense import Encoder
 from tasks.retrieval.fusion import fuse
@@ -29,15 +30,20 @@ def hard_negatives(pairs: TrainingPairs, encoder: Encoder, count: int, seed: int
     draw = np.random.default_rng(seed)
     found = np.empty((len(pairs), count), np.int64)
     for query, (places, answers) in enumerate(zip(ranked, pairs.answers, strict=True)):
-        right = {int(ids[place]) for place in answers}
+        taken = {int(ids[place]) for place in answers}
         wrong: list[int] = []
         rest = draw.permutation(len(pairs.texts))[: 20 * count + 20]
         for place in (*places[places != NOTHING], *rest):
-            if int(ids[place]) not in right and place not in wrong:
+            if int(ids[place]) not in taken:
                 wrong.append(int(place))
+                taken.add(int(ids[place]))
             if len(wrong) == count:
                 break
-        while len(wrong) < count:  # almost nothing else is there
-            wrong.append(wrong[-1] if wrong else int(rest[0]))
+        if not wrong:
+            raise UserError(
+                "no passage is left that does not answer a query, so there are no hard negatives: give more "
+                "documents, or set embed.hard_negatives 0"
+            )
+        wrong += [wrong[-1]] * (count - len(wrong))
         found[query] = wrong
     return found

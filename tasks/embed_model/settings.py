@@ -75,7 +75,7 @@ class EmbedSettings(StageSettings):
         32, ge=1, le=65_536, title="Mini-batch (pairs)", description="Pairs in memory at once."
     )
     learning_rate: float = Field(1e-4, gt=0, le=1, title="Learning rate", description="Highest rate.")
-    warmup_share: float = Field(0.1, ge=0, le=1, title="Warmup", description="Share of the steps.")
+    warmup_share: float = Field(0.1, ge=0, lt=1, title="Warmup", description="Share of the steps.")
     weight_decay: float = Field(0.01, ge=0, le=1, title="Weight decay", description="Of AdamW.")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto", title="Precision", description="bf16 where the machine computes it fast, or fp32."

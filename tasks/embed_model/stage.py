@@ -22,7 +22,7 @@ LEAST_PAIRS = 2
 def recipe(base: PinnedModel | None, settings: EmbedSettings) -> dict[str, Any]:
     """What goes into the key besides the pairs: the settings, and the model that it begins from, if given."""
     chosen = settings.keyed()
-    for name in ("enabled", "name_or_path", "revision"):
+    for name in ("enabled", "name_or_path", "revision", "without_pairs"):
         del chosen[name]
     return chosen | {"model": None if base is None else base.fingerprint}
 
@@ -52,7 +52,7 @@ def embed(
             output=folder,
             checkpoints=local,
             settings=settings,
-            resume_from=find_checkpoint(target, keeper, settings.resume, local),
+            resume_from=find_checkpoint(target, keeper, settings.resume, local, setting="embed.resume"),
         )
         figures = train(job, keeper=keeper, tell=tell)
         made = target.commit(folder, EmbeddedModel, {"base": name} | figures, of=of)
@@ -85,6 +85,7 @@ def keeper_of(target: Target, settings: EmbedSettings) -> CheckpointKeeper:
         target.store.uri("checkpoints", target.key),
         target.scratch("spool", target.key),
         keep=settings.save_total_limit,
+        setting="embed.resume",
     )
 
 

@@ -35,7 +35,7 @@ from tasks.embed_model.negatives import hard_negatives
 from tasks.embed_model.rows import QUERY, RIGHT, WRONG, TrainingPairs, read_pairs
 from tasks.embed_model.settings import EmbedSettings
 from tasks.errors import UserError
-from tasks.retrieval.dense import Encoder
+from tasks.retrieval.dense import PROMPTS, Encoder, Task
 from tasks.stage.log import stage_logger
 from tasks.training import hardware
 from tasks.training.callbacks import StopGently, SubmitCheckpoints
@@ -127,19 +127,20 @@ def train(
     """
     disable_progress_bar()
     settings, pairs = job.settings, read_pairs(job.pairs)
+    check_passages(pairs)
     hardware.set_threads()
     set_seed(settings.seed)
     encoder = load_encoder(job.model, settings)
     wrong = negatives_of(pairs, encoder, settings)
     model, precision = encoder.model.train(), hardware.choose_precision(settings.precision)
-    model.model_card_data.generate_widget_examples = False  # it would run the model to write a card
+    model.model_card_data.widget = [{"text": ""}]  # else examples are made for a card that is not written
     stop, clock = StopRequest(), Clock(tell, settings.batch_size)
     callbacks: list[TrainerCallback] = [StopGently(stop), clock]
     if keeper is not None:
         callbacks.append(SubmitCheckpoints(keeper))
     trainer = SentenceTransformerTrainer(
         model=model,
-        args=training_arguments(job, precision, batch=min(settings.batch_size, len(pairs))),
+        args=training_arguments(job, precision, batch=min(settings.batch_size, len(pairs)), model=model),
         train_dataset=pairs.rows(wrong),
         loss=loss_of(model, job),
         callbacks=callbacks,
@@ -166,6 +167,24 @@ def train(
         "peak_memory_bytes": hardware.peak_memory_bytes(),
         "history": history,
     }
+
+
+def check_passages(pairs: TrainingPairs) -> None:
+    """See that there is a passage to tell the right one from.
+
+    Raises:
+        UserError: all pairs have the same one.
+    """
+    if len({pairs.texts[place] for place in pairs.right}) < 2:
+        raise UserError(
+            f"all {len(pairs)} training pairs are answered by one and the same passage, from which nothing "
+            "can be learnt: give more documents, or leave out embed.enabled"
+        )
+
+
+def prompt_of(model: SentenceTransformer, task: Task) -> str:
+    """What the model puts before a query or a passage."""
+    return next((model.prompts[name] for name in PROMPTS[task] if model.prompts.get(name)), "")
 
 
 def negatives_of(
@@ -220,14 +239,15 @@ def loss_of(model: SentenceTransformer, job: EmbedJob) -> Any:
 
 
 def training_arguments(
-    job: EmbedJob, precision: hardware.Precision, *, batch: int
+    job: EmbedJob, precision: hardware.Precision, *, batch: int, model: SentenceTransformer
 ) -> SentenceTransformerTrainingArguments:
-    """The settings as the trainer takes them."""
+    """The settings as the trainer takes them, and the model's prompts: those with which it is searched."""
     import torch
 
     settings = job.settings
     wrong = [WRONG.format(number + 1) for number in range(settings.hard_negatives)]
-    prompts = {QUERY: settings.query_prompt} | dict.fromkeys((RIGHT, *wrong), settings.document_prompt)
+    prompts = {QUERY: prompt_of(model, "query")}
+    prompts |= dict.fromkeys((RIGHT, *wrong), prompt_of(model, "document"))
     arguments = SentenceTransformerTrainingArguments(
         output_dir=str(job.checkpoints),
         num_train_epochs=settings.num_train_epochs,

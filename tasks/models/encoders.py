@@ -16,6 +16,23 @@ from tasks.models.settings import ModelSettings
 MODULES = "modules.json"
 """What a folder of sentence-transformers has, and a plain model lacks."""
 OWN_MODULES = "sentence_transformers."
+DECODERS = frozenset(
+    (
+        "gpt2",
+        "gpt_neo",
+        "gpt_neox",
+        "gptj",
+        "llama",
+        "mistral",
+        "gemma",
+        "gemma2",
+        "qwen2",
+        "qwen3",
+        "opt",
+        "phi",
+    )
+)
+"""Kinds of models that see what is before a token alone: by themselves they are pooled badly."""
 _DECODERS = ("ForCausalLM", "ForConditionalGeneration", "ForSeq2SeqLM", "LMHeadModel")
 
 
@@ -31,10 +48,17 @@ def resolve_encoder(name: str, revision: str | None, work_dir: Path) -> PinnedMo
     try:
         pinned = resolve_model(ModelSettings(name_or_path=name, revision=revision))
     except UserError as error:
-        raise UserError(str(error).replace("model.", "embed.", 1)) from error
+        raise UserError(_of_embed(str(error))) from error
     folder = local_files(pinned, work_dir, weights=False)
     check_encoder(folder, pinned.name)
     return replace(pinned, fingerprint=_digest(pinned.fingerprint, folder))
+
+
+def _of_embed(message: str) -> str:
+    """A message about the masked-language model's settings, as one about those of this model."""
+    for name in ("model.name_or_path", "model.name-or-path", "model.revision"):
+        message = message.replace(name, name.replace("model.", "embed.", 1))
+    return message
 
 
 def check_encoder(folder: Path, name: str) -> None:
@@ -54,6 +78,8 @@ def check_encoder(folder: Path, name: str) -> None:
         )
     kinds = [str(kind) for kind in config.get("architectures") or ()]
     decoder = next((kind for kind in kinds if kind.endswith(_DECODERS)), None)
+    if not modules and config.get("model_type") in DECODERS:
+        decoder = decoder or str(config["model_type"])
     if decoder or config.get("is_encoder_decoder") or config.get("is_decoder"):
         raise UserError(
             f"{name} is a {decoder or 'decoder'}, but a retrieval model is made of an encoder: choose one "
@@ -75,7 +101,8 @@ def _digest(fingerprint: str, folder: Path) -> str:
     """The fingerprint of the weights and of what sentence-transformers makes of them."""
     found = sha256(fingerprint.encode())
     names = [MODULES, "config_sentence_transformers.json", "sentence_bert_config.json"]
-    for file in [*(folder / name for name in names), *sorted(folder.glob("[0-9]*_*/config.json"))]:
+    parts = [*folder.glob("[0-9]*_*/config.json"), *folder.glob("[0-9]*_*/*.safetensors")]
+    for file in [*(folder / name for name in names), *sorted(parts)]:
         if file.is_file():
             found.update(file.name.encode() + file.read_bytes())
     return found.hexdigest()

@@ -66,8 +66,10 @@ def sections(lineage: Lineage) -> Iterator[Section]:
 def gains(evaluated: EvaluatedModel) -> list[Bar]:
     """The differences that have an interval, by kind of query."""
     bars = []
+    # Where there is a retrieval model, `base` is what that began from, and no earlier state of `adapted`.
+    began = {("adapted", "base")} if "retrieval" in (evaluated.retrieval or {}) else set()
     paired = {(pair["system"], pair["over"]): pair for pair in (evaluated.retrieval or {}).get("paired", ())}
-    for names in _COMPARED:
+    for names in (names for names in _COMPARED if names not in began):
         for kind in (*(kind for kind in KINDS if kind != ALL), ALL):
             found = paired.get(names, {}).get(kind)
             if found is not None and found["low"] is not None:

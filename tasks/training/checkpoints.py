@@ -30,10 +30,19 @@ class CheckpointKeeper:
     one of these lives: the S3 client does not survive it.
     """
 
-    def __init__(self, store: Store, uri: str, spool: Path, *, keep: int, wait: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        uri: str,
+        spool: Path,
+        *,
+        keep: int,
+        wait: bool = False,
+        setting: str = "train.resume",
+    ) -> None:
         stage, _, key = uri.removeprefix(f"{store.url}/").partition("/")
         self._store, self._uri, self._spool = store, uri, Spool(spool, stage=stage, key=key)
-        self._keep, self._wait = keep, wait
+        self._keep, self._wait, self._setting = keep, wait, setting
         # Taken here because a background thread has no Prefect context to find the run's logger in.
         self._log: logging.Logger | logging.LoggerAdapter[logging.Logger] = stage_logger()
         self._changed = threading.Condition()
@@ -88,7 +97,7 @@ class CheckpointKeeper:
         if self._damaged:
             raise StoreError(
                 f"all {len(self._damaged)} checkpoints at {self._uri} are damaged: "
-                "start again with --train.resume fresh"
+                f"start again with --{self._setting} fresh"
             )
         return None
 

@@ -7,8 +7,13 @@ from tasks.stage.target import Target
 from tasks.training.checkpoints import CheckpointKeeper
 from tasks.training.spool import NAME, step_of
 
+SETTING = "train.resume"
+"""The setting that names a checkpoint, for messages."""
 
-def find_checkpoint(target: Target, keeper: CheckpointKeeper, resume: str, local: Path) -> Path | None:
+
+def find_checkpoint(
+    target: Target, keeper: CheckpointKeeper, resume: str, local: Path, setting: str = SETTING
+) -> Path | None:
     """The checkpoint to go on from, whole and verified in `local`, or None to begin.
 
     Raises:
@@ -20,7 +25,7 @@ def find_checkpoint(target: Target, keeper: CheckpointKeeper, resume: str, local
     if resume == "auto":
         found = keeper.newest(local)
         return found[0] if found else None
-    uri, name = whole_checkpoint(target, resume)
+    uri, name = whole_checkpoint(target, resume, setting)
     return target.store.fetch(uri, local / f"checkpoint-{step_of(name)}")
 
 
@@ -37,26 +42,26 @@ def first_step(target: Target, keeper: CheckpointKeeper, resume: str) -> int:
     return step_of(whole_checkpoint(target, resume)[1])
 
 
-def whole_checkpoint(target: Target, resume: str) -> tuple[str, str]:
+def whole_checkpoint(target: Target, resume: str, setting: str = SETTING) -> tuple[str, str]:
     """URI and name of the checkpoint that `resume` names.
 
     Raises:
         UserError: it is no whole checkpoint of this run.
     """
     uri = resume.rstrip("/")
-    name = named_checkpoint(target, uri)
+    name = named_checkpoint(target, uri, setting)
     try:
         found_there = target.store.inspect(uri)
     except IntegrityError as error:
         raise UserError(
-            f"train.resume {resume!r} cannot be gone on from ({error}): {_ways_out(target)}"
+            f"{setting} {resume!r} cannot be gone on from ({error}): {_ways_out(target)}"
         ) from error
     if found_there is None:
-        raise UserError(f"train.resume {resume!r} is no whole checkpoint of this store: {_ways_out(target)}")
+        raise UserError(f"{setting} {resume!r} is no whole checkpoint of this store: {_ways_out(target)}")
     return uri, name
 
 
-def named_checkpoint(target: Target, uri: str) -> str:
+def named_checkpoint(target: Target, uri: str, setting: str = SETTING) -> str:
     """The name of the checkpoint at `uri`, which must be one of this run's.
 
     Weights of another run under this run's key would be taken for its own by every later run.
@@ -66,13 +71,13 @@ def named_checkpoint(target: Target, uri: str) -> str:
     """
     store = target.store
     if not uri.startswith(f"{store.url}/"):
-        raise UserError(f"train.resume {uri!r} is not in this run's store {store.url}: {_ways_out(target)}")
+        raise UserError(f"{setting} {uri!r} is not in this run's store {store.url}: {_ways_out(target)}")
     parts = uri.removeprefix(f"{store.url}/").split("/")
     if len(parts) != 3 or parts[0] != "checkpoints" or not NAME.fullmatch(parts[2]):
-        raise UserError(f"train.resume {uri!r} is no checkpoint's URI: {_ways_out(target)}")
+        raise UserError(f"{setting} {uri!r} is no checkpoint's URI: {_ways_out(target)}")
     if parts[1] != target.key:
         raise UserError(
-            f"train.resume {uri!r} is a checkpoint of the run {parts[1]}, but this run is {target.key}: its "
+            f"{setting} {uri!r} is a checkpoint of the run {parts[1]}, but this run is {target.key}: its "
             f"data, model or settings are others. Run with that run's settings to go on with it, or "
             f"{_ways_out(target)}"
         )

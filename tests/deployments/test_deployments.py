@@ -26,9 +26,12 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
         "corpus",
         "clone-progress",
         "filter-progress",
+        "pairs-progress",
         "tokenize-progress",
         "train-progress",
+        "evaluation-progress",
         "upload-progress",
+        "evaluation",
         "training",
         "masks",
         "versions",
@@ -40,7 +43,11 @@ def test_the_demo_runs_when_the_api_asks(worker, store):
     assert version.version in artifacts["versions"]
     assert "data:image/svg+xml" in artifacts["training"]
     assert {key: value for key, value in artifacts.items() if key.endswith("-progress")} == dict.fromkeys(
-        [f"{stage}-progress" for stage in ("clone", "filter", "tokenize", "train", "upload")], 100.0
+        [
+            f"{stage}-progress"
+            for stage in ("clone", "filter", "pairs", "tokenize", "train", "evaluation", "upload")
+        ],
+        100.0,
     )
 
     def published() -> list[dict]:

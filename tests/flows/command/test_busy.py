@@ -69,7 +69,7 @@ def test_three_runs_at_once_share_a_new_database(arguments, tmp_path):
             return list(database.execute(f"SELECT state_type, count(*) FROM {table} GROUP BY 1"))
 
     assert states("flow_run") == [("COMPLETED", 3)]
-    assert until(lambda: states("task_run")) == [("COMPLETED", 3 * 8)]
+    assert until(lambda: states("task_run")) == [("COMPLETED", 3 * 9)]
 
 
 def test_a_worker_is_as_patient_as_the_command():

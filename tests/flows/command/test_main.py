@@ -299,7 +299,7 @@ def test_verify_and_sweep(command, tiny_yaml, folder, tmp_path):
     report = json.loads(out)
     assert (code, report["intact"]) == (0, True)
     places = [part["uri"].split("/")[-2] for part in report["folders"]]
-    assert places == ["models", "training", "tokenized", "dataset", "corpus", "documents"]
+    assert places == ["models", "training", "tokenized", "dataset", "pairs", "corpus", "documents"]
     left = store / "corpus" / ("9" * 32) / "part.parquet"
     left.parent.mkdir()
     left.write_bytes(b"torn")

@@ -3,11 +3,13 @@
 import signal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks.embed_model.negatives import hard_negatives
 from tasks.embed_model.rows import read_pairs
-from tasks.embed_model.training import load_encoder, train
+from tasks.embed_model.training import load_encoder, train, training_arguments
 from tasks.errors import UserError
 from tasks.retrieval.dense import Encoder
 from tests.tasks.embed_model.made import SETTINGS, job, weights, write_pairs
@@ -89,6 +91,28 @@ def test_a_run_that_is_asked_to_stop_finishes_its_step(tmp_path):
     train(job(tmp_path / "b", model, resume_from=last))
     train(job(tmp_path / "c", model))
     assert weights(tmp_path / "b" / "made" / "model") == weights(tmp_path / "c" / "made" / "model")
+
+
+def test_a_models_own_prompts_are_trained_with(tmp_path):
+    """They are kept, and what is searched with later was learnt; the settings' go over them."""
+    base = save_tiny_retriever(tmp_path / "base", prompts={"query": "ask: ", "passage": "told: "})
+    one = job(tmp_path / "run", base)
+    model = load_encoder(base, one.settings).model
+    told = training_arguments(one, "fp32", batch=4, model=model).prompts
+    assert told == {"query": "ask: ", "passage": "told: "}
+    other = job(tmp_path / "other", base, query_prompt="find: ")
+    model = load_encoder(base, other.settings).model
+    assert training_arguments(other, "fp32", batch=4, model=model).prompts["query"] == "find: "
+
+
+def test_pairs_of_one_passage_are_refused(tmp_path):
+    """Nothing can be told apart."""
+    one = job(tmp_path, plain_folder())
+    file = one.pairs / "pairs.parquet"
+    rows = [row | {"passages": [0]} for row in pq.read_table(file).to_pylist() if row["split"] == "train"]
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    with pytest.raises(UserError, match="all 12 training pairs are answered by one and the same passage"):
+        train(one)
 
 
 def test_nothing_of_the_held_out_side_is_read(tmp_path):

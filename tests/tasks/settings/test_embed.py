@@ -47,7 +47,11 @@ def test_another_model_is_another_result(tmp_path: Path) -> None:
     assert resolve_encoder(str(moved), None, tmp_path).fingerprint == first.fingerprint
     pooling = moved / "1_Pooling" / "config.json"
     pooling.write_text(pooling.read_text().replace("mean", "max"))
-    assert resolve_encoder(str(moved), None, tmp_path).fingerprint != first.fingerprint
+    pooled = resolve_encoder(str(moved), None, tmp_path).fingerprint
+    assert pooled != first.fingerprint
+    (moved / "2_Dense").mkdir()
+    (moved / "2_Dense" / "model.safetensors").write_bytes(b"weights")
+    assert resolve_encoder(str(moved), None, tmp_path).fingerprint != pooled
 
 
 @pytest.mark.parametrize("kind", ["nothing", "code", "modules", "decoder", "pickled"])
@@ -68,7 +72,7 @@ def test_what_makes_no_vectors_is_refused_before_anything_runs(tmp_path: Path, k
         "code": "needs code of its own",
         "modules": r"needs code of its own \(evil\.Module\)",
         "decoder": "is a GPT2LMHeadModel, but a retrieval model is made of an encoder",
-        "pickled": "only pickled weights",
+        "pickled": r"has no model\.safetensors, only pickled weights",
     }[kind]
     with pytest.raises(UserError, match=says) as error:
         resolve_encoder(str(place), None, tmp_path)
@@ -130,7 +134,7 @@ def test_negatives_prompts_and_lengths(tmp_path: Path) -> None:
     encoder = training.load_encoder(one.model, one.settings)
     wrong = training.negatives_of(pairs := read_pairs(one.pairs), encoder, one.settings)
     assert pairs.rows(wrong).column_names == ["query", "passage", "wrong_1", "wrong_2"]
-    told = training.training_arguments(one, "fp32", batch=4)
+    told = training.training_arguments(one, "fp32", batch=4, model=encoder.model)
     assert told.prompts == {"query": "q: ", "passage": "d: ", "wrong_1": "d: ", "wrong_2": "d: "}
     assert encoder.model.prompts["query"] == "q: "
     assert encoder.model.prompts["document"] == "d: "
@@ -161,7 +165,8 @@ def test_the_trainer_is_told(tmp_path: Path, setting: str, value: Any, told: str
     """Each setting is one of sentence-transformers' own."""
     one = job(tmp_path, plain_folder(), **{setting: value})
     precision = "bf16" if one.settings.precision == "bf16" else "fp32"
-    arguments = training.training_arguments(one, precision, batch=one.settings.batch_size)
+    model = training.load_encoder(one.model, one.settings).model
+    arguments = training.training_arguments(one, precision, batch=one.settings.batch_size, model=model)
     assert getattr(arguments, told) == (True if setting == "precision" else value)
     bounds = EmbedSettings.model_fields[setting].metadata
     if any(hasattr(bound, "ge") or hasattr(bound, "gt") for bound in bounds):
