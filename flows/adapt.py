@@ -68,13 +68,13 @@ def adapt(
 
 def learn(plan: Plan, snapshot: DocsSnapshot, corpus: Corpus, settings: Settings) -> RunSummary:
     """From the corpus to the published model: the stages that any number of sources have in common."""
+    pairs = pair_documents(plan[pair_documents], corpus, settings.pairs)
+    check_pairs(pairs, settings.embed)
     dataset = cache_dataset(plan[cache_dataset], corpus)
     if settings.publish.export_texts is not None:
         export_texts(
             plan[cache_dataset], dataset, settings.publish.export_texts, form=settings.filter.cleaning
         )
-    pairs = pair_documents(plan[pair_documents], corpus, settings.pairs)
-    check_pairs(pairs, settings.embed)
     tokenized = tokenize_corpus(plan[tokenize_corpus], dataset, plan.base, settings.tokenize)
     trained = train_model(plan[train_model], tokenized, plan.base, settings.train, settings.evaluate.bound)
     lineage = Lineage(

@@ -215,7 +215,7 @@ def live(scene: Scene, kind: str, targets: list[str], report: Report, deadline: 
         weights = weights_of(store, uri, scene.folder / f"fetched-{name}")
         expect(weights == scene.weights, f"{name}: the weights differ from the undisturbed run's")
         states = {part.uri: part.state for part in verify(store, uri)}
-        expect(len(states) == 6 and set(states.values()) == {"intact"}, f"{name}: {states}")
+        expect(len(states) == 7 and set(states.values()) == {"intact"}, f"{name}: {states}")
         report.swept += len(sweep(store, older_than=0))
         expect(not sweep(store, older_than=0), f"{name}: a second sweep still finds something")
         expect(not orphans(store), f"{name}: sweep overlooks {sorted(orphans(store))}")

@@ -136,8 +136,7 @@ def train(
     model.model_card_data.widget = [{"text": ""}]  # else examples are made for a card that is not written
     stop, clock = StopRequest(), Clock(tell, settings.batch_size)
     callbacks: list[TrainerCallback] = [StopGently(stop), clock]
-    if keeper is not None:
-        callbacks.append(SubmitCheckpoints(keeper))
+    callbacks += [] if keeper is None else [SubmitCheckpoints(keeper)]
     trainer = SentenceTransformerTrainer(
         model=model,
         args=training_arguments(job, precision, batch=min(settings.batch_size, len(pairs)), model=model),

@@ -16,7 +16,7 @@ from tests.tasks.settings.watching import same
 from tests.tasks.settings.whole_run import whole_run
 from tests.tiny import SENTENCES
 
-STAGES = ["documents", "corpus", "dataset", "tokenized", "training", "models"]
+STAGES = ["documents", "corpus", "pairs", "dataset", "tokenized", "training", "models"]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def chosen(documents: Path, folder: Path, **changes: dict[str, Any]) -> Settings
             }
         },
         "train": {"max_steps": 2, "precision": "fp32", "seed": 7},
+        "evaluate": {"enabled": False},
         "store": str(folder / "store"),
         "work_dir": folder / "work",
     }
@@ -146,9 +147,9 @@ def test_the_model_is_called_as_asked(
     [
         ({"source": {"include": ["0*.md"]}}, STAGES),
         ({"filter": {"min_chars": 500}}, STAGES[1:]),
-        ({"tokenize": {"max_seq_length": 16}}, STAGES[3:]),
-        ({"train": {"max_steps": 1}}, STAGES[4:]),
-        ({"publish": {"model_name": "other"}}, STAGES[5:]),
+        ({"tokenize": {"max_seq_length": 16}}, STAGES[4:]),
+        ({"train": {"max_steps": 1}}, STAGES[5:]),
+        ({"publish": {"model_name": "other"}}, STAGES[6:]),
     ],
 )
 def test_a_stages_settings_are_in_its_key(
