@@ -93,8 +93,8 @@ class Parser(argparse.ArgumentParser):
         parts = [formatter.format_help()]
         for stage, names in groupby(others, key=lambda name: name.removeprefix("--").split(".")[0]):
             listed = textwrap.fill(
-                "  ".join(names), 78, initial_indent="  ", subsequent_indent="  ",
+                f"more of {stage}: {'  '.join(names)}", 78, subsequent_indent="  ",
                 break_on_hyphens=False, break_long_words=False,
             )  # fmt: skip
-            parts.append(f"more of {stage}:\n{listed}\n")
-        return "\n".join([*parts, f"`{self.prog} {ALL}` says what each of them does.\n"])
+            parts.append(listed)
+        return "\n".join([*parts, f"\n`{self.prog} {ALL}` says what each of them does.\n"])
