@@ -65,13 +65,8 @@ def drop_reason(text: str, settings: FilterSettings) -> str | None:
     return None
 
 
-def judge(document: RawDocument, settings: FilterSettings) -> Judged:
-    """Decode, clean and measure one document; duplicates are found later, among all."""
-    return judge_batch([document], settings)[0]
-
-
 def judge_batch(batch: Sequence[RawDocument], settings: FilterSettings) -> list[Judged]:
-    """The same for some documents."""
+    """Decode, clean and measure some documents; duplicates are found later, among all."""
     return with_fingerprints([_judge(document, settings) for document in batch])
 
 

@@ -36,11 +36,6 @@ _UNSPACED = re.compile(f"[{_LETTERS_ALONE}\U00020000-\U0003ffff]")
 _OTHER_SPACES = re.compile("[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 
-def fingerprint(text: str) -> tuple[bytes, bytes]:
-    """The digest and the signature of one text."""
-    return fingerprints([text])[0]
-
-
 def fingerprints(texts: Sequence[str]) -> list[tuple[bytes, bytes]]:
     """Of each text a digest that is equal for texts that are the same but for white space, and a signature.
 

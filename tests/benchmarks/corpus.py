@@ -7,7 +7,7 @@ from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
 from tasks.filter_markdown.dropping import SPLITS, Fingerprints, decide
-from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.filter_markdown.judging import RawDocument, judge_batch
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
 from tasks.tokenize_corpus.windows import tokenize_split
@@ -34,7 +34,7 @@ def freeze_corpus(
     kept = {}
     for path in sorted(docs.rglob("*.md"))[:limit]:
         name = str(path.relative_to(docs))
-        judged = judge(RawDocument(path=name, blob_sha=name, content=path.read_bytes()), settings)
+        (judged,) = judge_batch([RawDocument(path=name, blob_sha=name, content=path.read_bytes())], settings)
         if judged.reason is None:
             kept[name] = judged
     fingerprints = Fingerprints()

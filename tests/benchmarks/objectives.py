@@ -18,7 +18,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from tasks.clone_docs.demo_docs import make_demo_docs
-from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.filter_markdown.judging import RawDocument, judge_batch
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.wordpiece import train_tokenizer
@@ -114,9 +114,8 @@ def parse() -> argparse.Namespace:
 def texts(docs: Path, limit: int | None) -> Iterator[str]:
     """The cleaned documents, for the tokenizer."""
     for path in sorted(docs.rglob("*.md"))[:limit]:
-        judged = judge(
-            RawDocument(path=str(path), blob_sha=str(path), content=path.read_bytes()), FilterSettings()
-        )
+        document = RawDocument(path=str(path), blob_sha=str(path), content=path.read_bytes())
+        (judged,) = judge_batch([document], FilterSettings())
         if judged.reason is None:
             yield judged.cleaned.text
 

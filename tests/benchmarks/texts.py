@@ -19,7 +19,7 @@ from typing import Any
 
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
-from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.filter_markdown.judging import RawDocument, judge_batch
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.models.settings import ScratchSettings
 from tasks.tokenize_corpus.settings import TokenizeSettings
@@ -64,10 +64,11 @@ def dump(docs: Path) -> Texts:
     found: Texts = {}
     for path in sorted(docs.rglob("*.md")):
         name = str(path.relative_to(docs))
-        judged = judge(RawDocument(path=name, blob_sha=name, content=path.read_bytes()), FilterSettings())
+        document = RawDocument(path=name, blob_sha=name, content=path.read_bytes())
+        (judged,) = judge_batch([document], FilterSettings())
         if judged.reason is None:
-            spans = [{"start": start, "end": end} for start, end in judged.code_spans]
-            found[name] = {"text": judged.text, "code_spans": spans}
+            spans = [{"start": start, "end": end} for start, end in judged.cleaned.code_spans]
+            found[name] = {"text": judged.cleaned.text, "code_spans": spans}
     return found
 
 

@@ -115,8 +115,8 @@ def lines_in_functions(path: Path) -> dict[int, str]:
     return found
 
 
-HOW = {"judge_all", "judge", "fingerprint", "_batched", "one_group", "sides_warning"}
-"""Functions that say how the work is done (in how many processes, with what installed), or do it for one."""
+HOW = {"judge_all", "_batched", "one_group", "sides_warning"}
+"""Functions that say how the work is done (in how many processes, with what installed), not its result."""
 UNREACHED = (
     "except BaseException as error:",  # a parser that panics: no known input brings it about
     'if type(error).__name__ != "PanicException":',

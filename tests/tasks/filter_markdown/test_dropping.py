@@ -16,7 +16,7 @@ from tasks.filter_markdown.dropping import (
     sides_warning,
     sort_out,
 )  # fmt: skip
-from tasks.filter_markdown.near_duplicates import fingerprint
+from tasks.filter_markdown.near_duplicates import fingerprints
 from tasks.filter_markdown.settings import FilterSettings
 
 Texts = dict[str, str]
@@ -26,7 +26,7 @@ def prints(texts: Texts) -> Fingerprints:
     """The fingerprints of texts by path."""
     found = Fingerprints()
     for path, text in texts.items():
-        found.add(path, *fingerprint(text))
+        found.add(path, *fingerprints([text])[0])
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.filter_markdown import forgiving
 from tasks.filter_markdown.cleaning import clean_raw, clean_text
-from tasks.filter_markdown.judging import RawDocument, judge
+from tasks.filter_markdown.judging import RawDocument, judge_batch
 from tasks.filter_markdown.settings import FilterSettings
 from tests.tasks.filter_markdown.hostile import documents
 
@@ -48,7 +48,7 @@ def test_ten_thousand_hostile_documents_are_read() -> None:
     for source in documents(1_000, seed=14):
         clean_raw(source)
         clean_text(source, keep_code=False)
-        judged = judge(RawDocument(path="a.md", blob_sha="0", content=source.encode()), settings)
+        (judged,) = judge_batch([RawDocument(path="a.md", blob_sha="0", content=source.encode())], settings)
         assert judged.reason in (None, "too_short"), source
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.filter_markdown import judging
-from tasks.filter_markdown.judging import RawDocument, judge, judge_all
+from tasks.filter_markdown.judging import RawDocument, judge_all, judge_batch
 from tasks.filter_markdown.settings import FilterSettings
 
 SETTINGS = FilterSettings(min_chars=10, max_chars=1000)
@@ -32,7 +32,7 @@ def raw(content: bytes | None, reason: str | None = None) -> RawDocument:
 )
 def test_every_reason(document: RawDocument, reason: str | None) -> None:
     """A document is kept, or dropped for the first reason that applies."""
-    judged = judge(document, SETTINGS)
+    (judged,) = judge_batch([document], SETTINGS)
     assert judged.reason == reason
     assert bool(judged.cleaned.text) == (reason is None)
 
@@ -40,7 +40,7 @@ def test_every_reason(document: RawDocument, reason: str | None) -> None:
 def test_the_parser_never_sees_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text beyond the limit is dropped before it is parsed."""
     monkeypatch.setattr(judging, "_clean", lambda *_: pytest.fail("parsed"))
-    assert judge(raw(b"[" * 50_000_000), SETTINGS).reason == "too_large"
+    assert judge_batch([raw(b"[" * 50_000_000)], SETTINGS)[0].reason == "too_large"
 
 
 def test_a_panic_of_the_parser_drops_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,16 +53,17 @@ def test_a_panic_of_the_parser_drops_one_document(monkeypatch: pytest.MonkeyPatc
         raise PanicException
 
     monkeypatch.setattr(judging, "clean_text", give_up)
-    assert judge(raw(LONG), SETTINGS).reason == "unparsable"
+    assert judge_batch([raw(LONG)], SETTINGS)[0].reason == "unparsable"
     monkeypatch.setattr(judging, "clean_text", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        judge(raw(LONG), SETTINGS)
+        judge_batch([raw(LONG)], SETTINGS)
 
 
 def test_white_space_does_not_tell_texts_apart() -> None:
     """Texts that differ in white space only count as equal."""
     one, other = (
-        judge(raw(text), FilterSettings(cleaning="raw", min_chars=1)) for text in (b"a  b\n", b"a b")
+        judge_batch([raw(text)], FilterSettings(cleaning="raw", min_chars=1))[0]
+        for text in (b"a  b\n", b"a b")
     )
     assert one.digest == other.digest
     assert one.cleaned.text != other.cleaned.text

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from tasks.filter_markdown.near_duplicates import PERMUTATIONS, WORDS, fingerprint, similarity
+from tasks.filter_markdown.near_duplicates import PERMUTATIONS, WORDS, fingerprints, similarity
 
 ENGLISH = [f"word{number}" for number in range(600)]
 CHINESE = [chr(0x4E00 + 7 * number) for number in range(600)]
@@ -19,7 +19,9 @@ def exact(texts: list[list[str]]) -> float:
 
 def estimated(texts: list[str]) -> float:
     """What the signatures of two texts tell of their similarity."""
-    rows = np.frombuffer(b"".join(fingerprint(text)[1] for text in texts), np.uint8).reshape(-1, PERMUTATIONS)
+    rows = np.frombuffer(b"".join(signature for _, signature in fingerprints(texts)), np.uint8).reshape(
+        -1, PERMUTATIONS
+    )
     return float(similarity(rows, np.array([0]), np.array([1]))[0])
 
 
@@ -38,26 +40,28 @@ def test_signatures_tell_the_similarity(words: list[str], between: str, changed:
 def test_white_space_makes_no_difference_and_case_only_to_the_digest() -> None:
     """Lines folded elsewhere are the same text; other case is a near copy; another text is neither."""
     text = " ".join(ENGLISH)
-    digest, signature = fingerprint(text)
+    digest, signature = fingerprints([text])[0]
     for spaced in (
         text.replace(" ", "\n"),
         f"\t{text}  ",
         text.replace(" ", "\u00a0", 40),
         text.replace(" ", " \r\n "),
     ):
-        assert fingerprint(spaced) == (digest, signature)
-    assert fingerprint(text.upper())[0] != digest
-    assert fingerprint(text.upper())[1] == signature
-    assert fingerprint(text + " end")[0] != digest
+        assert fingerprints([spaced])[0] == (digest, signature)
+    assert fingerprints([text.upper()])[0][0] != digest
+    assert fingerprints([text.upper()])[0][1] == signature
+    assert fingerprints([text + " end"])[0][0] != digest
     assert estimated([text, " ".join(reversed(ENGLISH))]) < 0.1
 
 
 def test_signatures_are_fixed_for_ever() -> None:
     """They decide what a stored corpus holds: another library or machine must make the same."""
-    assert fingerprint("The queue keeps each message for seven days.")[1][:8].hex() == "93e46b9074208069"
+    assert (
+        fingerprints(["The queue keeps each message for seven days."])[0][1][:8].hex() == "93e46b9074208069"
+    )
 
 
 @pytest.mark.parametrize("text", ["", " ", "one", "one two three", "\ud800", "a" * 100_000, "a " * 100_000])
 def test_any_text_has_a_fingerprint(text: str) -> None:
     """However short, long or odd."""
-    assert [len(part) for part in fingerprint(text)] == [16, PERMUTATIONS]
+    assert [len(part) for part in fingerprints([text])[0]] == [16, PERMUTATIONS]
