@@ -45,20 +45,10 @@ def resolve_encoder(name: str, revision: str | None, work_dir: Path) -> PinnedMo
         UserError: there is no such model, it is no encoder, needs code of its own, or has no safetensors.
         NetworkError: the hub or the store does not answer, and no cache holds the model.
     """
-    try:
-        pinned = resolve_model(ModelSettings(name_or_path=name, revision=revision))
-    except UserError as error:
-        raise UserError(_of_embed(str(error))) from error
+    pinned = resolve_model(ModelSettings(name_or_path=name, revision=revision), group="embed")
     folder = local_files(pinned, work_dir, weights=False)
     check_encoder(folder, pinned.name)
     return replace(pinned, fingerprint=_digest(pinned.fingerprint, folder))
-
-
-def _of_embed(message: str) -> str:
-    """A message about the masked-language model's settings, as one about those of this model."""
-    for name in ("model.name_or_path", "model.name-or-path", "model.revision"):
-        message = message.replace(name, name.replace("model.", "embed.", 1))
-    return message
 
 
 def check_encoder(folder: Path, name: str) -> None:

@@ -88,8 +88,11 @@ class PinnedModel:
     """Most tokens in one window, special tokens included."""
 
 
-def resolve_model(settings: ModelSettings) -> PinnedModel:
+def resolve_model(settings: ModelSettings, group: str = "model") -> PinnedModel:
     """Pin the model that `settings` name.
+
+    Args:
+        group: of the settings, as messages call them.
 
     Raises:
         UserError: there is no such model, it holds no safetensors weights, or fewer embeddings than tokens;
@@ -110,8 +113,8 @@ def resolve_model(settings: ModelSettings) -> PinnedModel:
     is_folder = Path(name).expanduser().is_dir()
     if settings.revision is not None and ("://" in name or is_folder):
         raise UserError(
-            f"model.revision is {settings.revision!r}, but {name} is no hub checkpoint and has no revisions: "
-            "leave model.revision out"
+            f"{group}.revision is {settings.revision!r}, but {name} is no hub checkpoint and has no "
+            f"revisions: leave {group}.revision out"
         )
     if "://" in name:
         return _in_store(name)
@@ -119,9 +122,9 @@ def resolve_model(settings: ModelSettings) -> PinnedModel:
         return _in_folder(Path(name).expanduser().absolute())
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError(
-            f"model.name_or_path {name!r} is no folder here: give a folder, a hub name or a store's URI"
+            f"{group}.name_or_path {name!r} is no folder here: give a folder, a hub name or a store's URI"
         )
-    return _on_hub(name, settings.revision or "main")
+    return _on_hub(name, settings.revision or "main", group)
 
 
 def local_files(base: PinnedModel, work_dir: Path, *, weights: bool) -> Path:
@@ -196,7 +199,7 @@ def _in_store(uri: str) -> PinnedModel:
     )
 
 
-def _on_hub(name: str, revision: str) -> PinnedModel:
+def _on_hub(name: str, revision: str, group: str) -> PinnedModel:
     try:
         sha = HfApi().model_info(name, revision=revision).sha or revision
     except (GatedRepoError, RepositoryNotFoundError) as error:
@@ -206,13 +209,15 @@ def _on_hub(name: str, revision: str) -> PinnedModel:
     except RevisionNotFoundError as error:
         raise UserError(f"{name} has no revision {revision!r}: give a branch, tag or commit of it") from error
     except HFValidationError as error:
-        raise UserError(f"model.name_or_path {name!r} is no folder here and no hub name: {error}") from error
+        raise UserError(
+            f"{group}.name_or_path {name!r} is no folder here and no hub name: {error}"
+        ) from error
     except NETWORK_FAULTS as error:
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         if not isinstance(cached, str):
             raise unreached(
                 f"the hub does not answer and its cache does not hold {name!r} ({first_line(error)}): "
-                "check the network, or give a local folder with --model.name-or-path",
+                f"check the network, or give a local folder with --{group}.name-or-path",
                 error,
             ) from error
         sha = Path(cached).parent.name
