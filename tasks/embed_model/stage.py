@@ -1,6 +1,5 @@
 """A retrieval model as a stage of its own: from a model that is there, or from this run's own."""
 
-import shutil
 from typing import Any
 
 from tasks.embed_model.card import embedding_card
@@ -12,9 +11,9 @@ from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 from tasks.stage.stage import stage
 from tasks.stage.target import Target
-from tasks.training.checkpoints import CheckpointKeeper
-from tasks.training.resuming import find_checkpoint
+from tasks.training.resuming import find_checkpoint, kept_checkpoints
 
+RESUME = "embed.resume"
 LEAST_PAIRS = 2
 """A query is told from another one's passage."""
 
@@ -39,11 +38,8 @@ def embed(
             return target.commit(folder, EmbeddedModel, {"base": name, "skipped": reason}, of=of)
     from tasks.embed_model.training import EmbedJob, train
 
-    local = target.scratch("checkpoints", target.key)
-    keeper = keeper_of(target, settings)
-    shutil.rmtree(local, ignore_errors=True)
-    local.mkdir(parents=True)
-    with target.building() as folder:
+    checkpoints = kept_checkpoints(target, settings.save_total_limit, RESUME)
+    with checkpoints as (local, keeper), target.building() as folder:
         job = EmbedJob(
             pairs=target.fetch(pairs),
             model=target.fetch(trained) / TrainedModel.MODEL
@@ -52,15 +48,10 @@ def embed(
             output=folder,
             checkpoints=local,
             settings=settings,
-            resume_from=find_checkpoint(target, keeper, settings.resume, local, setting="embed.resume"),
+            resume_from=find_checkpoint(target, keeper, settings.resume, local, setting=RESUME),
         )
         figures = train(job, keeper=keeper, tell=tell)
-        made = target.commit(folder, EmbeddedModel, {"base": name} | figures, of=of)
-    keeper.close()
-    # Only now, when the store vouches for the result, is there nothing left to resume here.
-    shutil.rmtree(local, ignore_errors=True)
-    shutil.rmtree(target.scratch("spool", target.key), ignore_errors=True)
-    return made
+        return target.commit(folder, EmbeddedModel, {"base": name} | figures, of=of)
 
 
 embed_model = stage(
@@ -76,17 +67,6 @@ embed_adapted = stage(
     card=embedding_card,
 )(embed)
 """Of this run's masked-language model."""
-
-
-def keeper_of(target: Target, settings: EmbedSettings) -> CheckpointKeeper:
-    """Who keeps this training's checkpoints, on this machine and in the store."""
-    return CheckpointKeeper(
-        target.store,
-        target.store.uri("checkpoints", target.key),
-        target.scratch("spool", target.key),
-        keep=settings.save_total_limit,
-        setting="embed.resume",
-    )
 
 
 def check_pairs(pairs: Pairs, settings: EmbedSettings) -> str | None:

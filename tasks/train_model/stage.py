@@ -1,6 +1,5 @@
 """Stage 5: a masked language model, trained on the windows."""
 
-import shutil
 import time
 from dataclasses import asdict
 from typing import Any
@@ -12,8 +11,7 @@ from tasks.stage.stage import stage
 from tasks.stage.target import Target
 from tasks.train_model.processes import keyed_processes, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
-from tasks.training.checkpoints import CheckpointKeeper
-from tasks.training.resuming import find_checkpoint, first_step
+from tasks.training.resuming import find_checkpoint, first_step, keeper_of, kept_checkpoints
 
 
 def recipe(base: PinnedModel, settings: TrainSettings, eval_tokens: int | None = None) -> dict[str, Any]:
@@ -45,11 +43,7 @@ def train_model(
     from tasks.training.trackers import keep_tracks
     from tasks.training.watch import TrainingWatch
 
-    local = target.scratch("checkpoints", target.key)
-    keeper = keeper_of(target, settings)
-    shutil.rmtree(local, ignore_errors=True)
-    local.mkdir(parents=True)
-    with target.building() as folder:
+    with kept_checkpoints(target, settings.save_total_limit) as (local, keeper), target.building() as folder:
         job = TrainJob(
             data=target.fetch(tokenized),
             output=folder,
@@ -67,22 +61,7 @@ def train_model(
         if report is None:
             return wait_for_first(target)
         keep_tracks(target.scratch("trackers", target.key), folder)
-        trained = target.commit(folder, TrainedModel, asdict(report), of=[tokenized])
-    keeper.close()
-    # Only now, when the store vouches for the result, is there nothing left to resume here.
-    shutil.rmtree(local, ignore_errors=True)
-    shutil.rmtree(target.scratch("spool", target.key), ignore_errors=True)
-    return trained
-
-
-def keeper_of(target: Target, settings: TrainSettings) -> CheckpointKeeper:
-    """Who keeps this training's checkpoints, on this machine and in the store."""
-    return CheckpointKeeper(
-        target.store,
-        target.store.uri("checkpoints", target.key),
-        target.scratch("spool", target.key),
-        keep=settings.save_total_limit,
-    )
+        return target.commit(folder, TrainedModel, asdict(report), of=[tokenized])
 
 
 def step_to_go_on_from(target: Target, settings: TrainSettings) -> int:
@@ -91,7 +70,7 @@ def step_to_go_on_from(target: Target, settings: TrainSettings) -> int:
     Raises:
         UserError: `train.resume` names no whole checkpoint of it.
     """
-    return first_step(target, keeper_of(target, settings), settings.resume)
+    return first_step(target, keeper_of(target, settings.save_total_limit), settings.resume)
 
 
 def wait_for_first(target: Target) -> TrainedModel:

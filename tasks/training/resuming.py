@@ -1,5 +1,8 @@
 """Which checkpoint a run goes on from: the newest, none, or one of its own that is named."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import IntegrityError, UserError
@@ -9,6 +12,35 @@ from tasks.training.spool import NAME, step_of
 
 SETTING = "train.resume"
 """The setting that names a checkpoint, for messages."""
+
+
+def keeper_of(target: Target, keep: int, setting: str = SETTING) -> CheckpointKeeper:
+    """Who keeps a training's checkpoints, on this machine and in the store: the newest `keep` of them."""
+    return CheckpointKeeper(
+        target.store,
+        target.store.uri("checkpoints", target.key),
+        target.scratch("spool", target.key),
+        keep=keep,
+        setting=setting,
+    )
+
+
+@contextmanager
+def kept_checkpoints(
+    target: Target, keep: int, setting: str = SETTING
+) -> Iterator[tuple[Path, CheckpointKeeper]]:
+    """Within, an empty folder of this machine for a training's checkpoints, and who keeps them.
+
+    Both are cleared at the end, when the store vouches for the training's result; not if it raised.
+    """
+    local, keeper = target.scratch("checkpoints", target.key), keeper_of(target, keep, setting)
+    shutil.rmtree(local, ignore_errors=True)
+    local.mkdir(parents=True)
+    yield local, keeper
+    keeper.close()
+    # Only now is there nothing left to resume here.
+    shutil.rmtree(local, ignore_errors=True)
+    shutil.rmtree(target.scratch("spool", target.key), ignore_errors=True)
 
 
 def find_checkpoint(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tasks.embed_model import training
 from tasks.embed_model.rows import read_pairs
 from tasks.embed_model.settings import EmbedSettings
-from tasks.embed_model.stage import check_pairs, embed_adapted, embed_model, keeper_of
+from tasks.embed_model.stage import check_pairs, embed_adapted, embed_model
 from tasks.errors import UserError
 from tasks.models.encoders import resolve_encoder
 from tasks.records import EmbeddedModel, Pairs, Record, TrainedModel
@@ -17,6 +17,7 @@ from tasks.run.plan import embedding_stage, pinned_encoder
 from tasks.settings import Settings
 from tasks.stage.target import Target
 from tasks.store.folders import Store
+from tasks.training.resuming import keeper_of
 from tests.tasks.embed_model.made import job, write_pairs
 from tests.tasks.retrieval.models import plain_folder, save_tiny_retriever
 from tests.tiny import plant_code, save_tiny_bert
@@ -191,7 +192,7 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path: Path, monkeypatch: pyt
     checkpoint = tmp_path / "checkpoint-2"
     checkpoint.mkdir()
     (checkpoint / "model.safetensors").write_text("weights")
-    keeper = keeper_of(wanted, EmbedSettings())
+    keeper = keeper_of(wanted, 2)
     keeper.submit(checkpoint, 2)
     assert keeper.close()
     seen = []
