@@ -18,13 +18,12 @@ from flows.command.display import (
     top,
 )
 from tasks.cards import figures
+from tasks.retrieval.probe import ALL, PRIMARY
 from tasks.run.suggestion import suggest
 from tasks.store.urls import shown
 
 if TYPE_CHECKING:
     from tasks.run.summary import RunSummary
-
-ALL, PRIMARY = "all", "ndcg@10"
 
 
 def show_summary(summary: "RunSummary", *, as_json: bool) -> None:

@@ -20,10 +20,8 @@ import numpy as np
 
 from tasks.evaluate_model.differences import before_and_after
 from tasks.evaluate_model.given import Given, NotMeasured
-from tasks.evaluate_model.masked import RATE, Masked, Window, cut_windows, load_tokenizer, predict
+from tasks.evaluate_model.masked import RATE, Masked, Window, cut_windows, load_tokenizer, predict_both
 from tasks.evaluate_model.sampling import Document, read_sample
-from tasks.stage.log import stage_logger
-from tasks.stage.progress import tell
 
 RATIO, LEAST, DOCUMENTS, MOST = 20.0, 5, 3, 1_000
 RAREST = 1e-6
@@ -50,18 +48,11 @@ def domain_words(given: Given) -> dict[str, Any]:
     windows, pieces = masked_words(held_out, words, tokenizer, given.max_seq_length)
     if not windows:
         raise NotMeasured("no held-out document has a word of the domain that the vocabulary can write")
-    found = {}
-    for name, folder in (("before", given.base), ("after", given.trained)):
-        if folder is not None:
-            tell(f"Guessed words of the domain, {name} the training")
-            try:
-                hits = predict(folder, windows, tokenizer.pad_token_id)[1]
-            except NotMeasured as error:
-                if folder == given.trained:
-                    raise
-                stage_logger().warning("There is nothing to compare with: %s", error)
-                continue
-            found[name] = np.minimum.reduceat(hits, np.cumsum([0, *pieces.lengths[:-1]]))
+    begins = np.cumsum([0, *pieces.lengths[:-1]])
+    found = {
+        name: np.minimum.reduceat(hits, begins)
+        for name, (_, hits) in predict_both(given, windows, tokenizer.pad_token_id).items()
+    }
     told = before_and_after(found.get("before"), found["after"], pieces.documents, settings.seed)
     return told | {"words": len(pieces.lengths), "different_words": len(set(pieces.words))}
 

@@ -7,9 +7,7 @@ import numpy as np
 from tasks.evaluate_model.differences import before_and_after
 from tasks.evaluate_model.general_texts import read_general
 from tasks.evaluate_model.given import Given, NotMeasured
-from tasks.evaluate_model.masked import cut_windows, load_tokenizer, mask_some, predict
-from tasks.stage.log import stage_logger
-from tasks.stage.progress import tell
+from tasks.evaluate_model.masked import cut_windows, load_tokenizer, mask_some, predict_both
 
 
 def general(given: Given) -> dict[str, Any]:
@@ -30,18 +28,9 @@ def general(given: Given) -> dict[str, Any]:
     ]
     if not windows:
         raise NotMeasured(f"{settings.general_texts} has no text of more than a few words")
-    losses = {}
-    for name, folder in (("before", given.base), ("after", given.trained)):
-        if folder is not None:
-            tell(f"Read general texts, {name} the training")
-            try:
-                losses[name], _ = predict(folder, windows, tokenizer.pad_token_id)
-            except NotMeasured as error:
-                if folder == given.trained:
-                    raise
-                stage_logger().warning("There is nothing to compare with: %s", error)
-                continue
+    found = predict_both(given, windows, tokenizer.pad_token_id)
+    losses = {name: of_masks for name, (of_masks, _) in found.items()}
     names = [one.window.document for one in windows]
     documents = np.repeat(np.array(names), [len(one.places) for one in windows]).tolist()
-    found = before_and_after(losses.get("before"), losses["after"], documents, settings.seed)
-    return found | {"masked_tokens": len(documents)}
+    told = before_and_after(losses.get("before"), losses["after"], documents, settings.seed)
+    return told | {"masked_tokens": len(documents)}

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.evaluate_model.given import NotMeasured
+from tasks.evaluate_model.given import Given, NotMeasured
 from tasks.evaluate_model.sampling import Document
 from tasks.retrieval.figures import Floats
+from tasks.stage.log import stage_logger
+from tasks.stage.progress import tell
 
 Ids = npt.NDArray[np.int64]
 RATE = 0.15
@@ -99,14 +101,14 @@ def mask_some(window: Window, tokenizer: Any) -> Masked:
 
 
 def predict(
-    folder: Path, windows: Sequence[Masked], pad_token_id: int, tell: Callable[[int], None] | None = None
+    folder: Path, windows: Sequence[Masked], pad_token_id: int, told: Callable[[int], None] | None = None
 ) -> tuple[Floats, Floats]:
     """The loss (nats) of each masked token, and 1 where the model's best token is right, else 0.
 
     Both are (masked,), in the order of the windows and of their places. The arithmetic is fp32.
 
     Args:
-        tell: is told now and then how many windows are done.
+        told: is told now and then how many windows are done.
 
     Raises:
         UserError: the model's weights do not load.
@@ -139,9 +141,35 @@ def predict(
             losses[into] = functional.cross_entropy(logits, targets, reduction="none").double().cpu().numpy()
             hits[into] = (logits.argmax(-1) == targets).double().cpu().numpy()
             done += len(some)
-            if tell:
-                tell(done)
+            if told:
+                told(done)
     return losses, hits
+
+
+def predict_both(
+    given: Given, windows: Sequence[Masked], pad_token_id: int
+) -> dict[str, tuple[Floats, Floats]]:
+    """What `predict` tells of the model `before`, if it can be compared with, and of that `after`.
+
+    Raises:
+        UserError: a model's weights do not load.
+        NotMeasured: the adapted model lacks the head that fills masks.
+    """
+    found = {}
+    for name, folder in (("before", given.base), ("after", given.trained)):
+        if folder is None:
+            continue
+
+        def told(done: int, name: str = name) -> None:
+            tell(f"Filled the masks of {done:,} of {len(windows):,} windows, {name} the training")
+
+        try:
+            found[name] = predict(folder, windows, pad_token_id, told)
+        except NotMeasured as error:
+            if folder == given.trained:
+                raise
+            stage_logger().warning("There is nothing to compare with: %s", error)
+    return found
 
 
 class _SparseHead:

@@ -58,7 +58,7 @@ def retrieval(given: Given) -> Found:
     passages, places = searched.read(paths)
     systems, faults = _systems(given, passages, queries)
     names = [system.name for system in systems]
-    compared = [pair for pair in _compared(names) if set(pair) <= set(names)]
+    compared = [pair for pair in _compared(names, is_begun(given)) if set(pair) <= set(names)]
     asked = probe(queries, systems, compared=compared, seed=settings.seed)
     dense = max(
         (name for name in ("retrieval", "adapted") if name in names),
@@ -79,9 +79,14 @@ def primary(asked: Asked, system: str) -> float:
     return asked.figures[system][ALL][PRIMARY] or 0.0
 
 
+def is_begun(given: Given) -> bool:
+    """Whether there is a retrieval model that began from a given one, which then is `base`."""
+    return given.retrieval is not None and given.encoder is not None
+
+
 def dense_folders(given: Given) -> dict[str, Path]:
     """By system the folder of its model, the last one being what a person would use."""
-    begun = given.retrieval is not None and given.encoder is not None
+    begun = is_begun(given)
     found = {
         "mlm_base": given.base if begun else None,
         "base": given.encoder if begun else given.base,
@@ -120,11 +125,11 @@ def _kept(name: str, queries: Queries, ids: Ids) -> System:
     return System(name, lambda texts, k: ids[[places[text] for text in texts], :k])
 
 
-def _compared(names: Sequence[str]) -> list[tuple[str, str]]:
-    """What is to be better than what."""
+def _compared(names: Sequence[str], begun: bool) -> list[tuple[str, str]]:
+    """What is to be better than what: each model than the one that it began from, if that is there."""
     last = "retrieval" if "retrieval" in names else "adapted"
     return [
-        ("adapted", "mlm_base" if "mlm_base" in names else "base"),
+        ("adapted", "mlm_base" if begun else "base"),
         ("retrieval", "base"),
         ("retrieval", "bm25"),
         ("hybrid", "bm25"),

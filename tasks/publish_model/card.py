@@ -1,6 +1,7 @@
 """The model card: Hugging Face's metadata, then what a reader wants to know; its prose is `card.md`."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
@@ -16,6 +17,7 @@ from tasks.records import Corpus, EvaluatedModel, PublishedModel, short_name
 from tasks.retrieval.told import advice, probes_table, retrieval_table
 
 HELD_OUT = "nDCG@10 of held-out queries, with 95 % intervals by resampling documents."
+RETRIEVAL_METRICS = ("ndcg@10", "mrr@10", "recall@10")
 LEAKS = ("held_out_query_in_training", "training_query_of_held_out")
 """Why pairs are left out whose query leads to both sides of the split."""
 
@@ -119,18 +121,7 @@ def retrieval_metadata(name: str, lineage: Lineage, evaluated: EvaluatedModel | 
         pipeline_tag="sentence-similarity",
         license=common_license([found["licenses"] for found in lineage.sources()]),
         tags=["docs-mlm", "sentence-transformers", "feature-extraction"],
-        eval_results=[
-            EvalResult(
-                task_type="information-retrieval",
-                dataset_type="documentation",
-                dataset_name=f"held-out documents of {lineage.snapshot.source}",
-                metric_type=metric,
-                metric_value=round(held_out[metric], 4),
-            )
-            for metric in ("ndcg@10", "mrr@10", "recall@10")
-        ]
-        if held_out
-        else None,
+        eval_results=held_out_results(lineage, "information-retrieval", held_out, RETRIEVAL_METRICS),
     )
 
 
@@ -145,19 +136,26 @@ def metadata(lineage: Lineage, origin: Origin) -> ModelCardData:
         license=common_license([found["licenses"] for found in lineage.sources()]),
         base_model=origin.base.name if origin.base.revision is not None else None,
         tags=["docs-mlm", "bert", "domain-adaptation"],
-        eval_results=[
-            EvalResult(
-                task_type="fill-mask",
-                dataset_type="documentation",
-                dataset_name=f"held-out documents of {source}",
-                metric_type=metric,
-                metric_value=round(after[metric], 4),
-            )
-            for metric in ("loss", "perplexity", "accuracy")
-        ]
-        if after
-        else None,
+        eval_results=held_out_results(lineage, "fill-mask", after, ("loss", "perplexity", "accuracy")),
     )
+
+
+def held_out_results(
+    lineage: Lineage, task: str, figures: Mapping[str, float] | None, metrics: Sequence[str]
+) -> list[EvalResult] | None:
+    """Some figures of held-out documents, as the hub reads them; None where there are none."""
+    if not figures:
+        return None
+    return [
+        EvalResult(
+            task_type=task,
+            dataset_type="documentation",
+            dataset_name=f"held-out documents of {lineage.snapshot.source}",
+            metric_type=metric,
+            metric_value=round(figures[metric], 4),
+        )
+        for metric in metrics
+    ]
 
 
 def languages(corpus: Corpus) -> str | list[str] | None:

@@ -11,7 +11,8 @@ from tasks.cards import code, figures_table, text
 from tasks.publish_model.lineage import Lineage
 from tasks.publish_model.pictures import Bar, intervals_picture
 from tasks.records import EvaluatedModel, short_commit
-from tasks.retrieval.told import ALL, KINDS, PRIMARY, advice, probes_table, retrieval_table, samples_listed
+from tasks.retrieval.probe import ALL, PRIMARY
+from tasks.retrieval.told import KINDS, advice, probes_table, retrieval_table, samples_listed
 from tasks.training.curve import loss_curve
 
 Section = tuple[str, str]
@@ -66,10 +67,8 @@ def sections(lineage: Lineage) -> Iterator[Section]:
 def gains(evaluated: EvaluatedModel) -> list[Bar]:
     """The differences that have an interval, by kind of query."""
     bars = []
-    # Where there is a retrieval model, `base` is what that began from, and no earlier state of `adapted`.
-    began = {("adapted", "base")} if "retrieval" in (evaluated.retrieval or {}) else set()
     paired = {(pair["system"], pair["over"]): pair for pair in (evaluated.retrieval or {}).get("paired", ())}
-    for names in (names for names in _COMPARED if names not in began):
+    for names in _COMPARED:
         for kind in (*(kind for kind in KINDS if kind != ALL), ALL):
             found = paired.get(names, {}).get(kind)
             if found is not None and found["low"] is not None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from tasks.cards import code, quote, rounded, table, text
 from tasks.records import EvaluatedModel
+from tasks.retrieval.probe import ALL, PRIMARY
 
-ALL, PRIMARY = "all", "ndcg@10"
 KINDS = {
     "title": "titles",
     "heading": "headings",

@@ -25,8 +25,8 @@ from tasks.store.urls import shown
 from tasks.train_model.card import guesses, masks_card, training_card
 
 QUESTION = "how do I start"
-PLAIN = re.compile(r"[A-Za-z0-9][\w ,.-]{2,60}")
-"""What a shell and a terminal leave as it is."""
+PLAIN = re.compile(r"[A-Za-z0-9][\w.-]*(?: [\w.-]+){1,8}")
+"""Some words that a shell and a terminal leave as they are."""
 MODEL_PUBLISHED = "docs-mlm.model.published"
 """The event that users' automations can wait for; its resource carries the model's URI."""
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.evaluate_model import domain_words as module
+from tasks.evaluate_model import masked
 from tasks.evaluate_model.domain_words import choose_words, domain_words, masked_words, shares_in, words_in
 from tasks.evaluate_model.given import NotMeasured
 from tasks.evaluate_model.masked import cut_windows, load_tokenizer
@@ -104,7 +105,7 @@ def test_a_word_is_found_if_all_its_pieces_are(monkeypatch):
         asked[:] = hits.tolist()
         return np.zeros(len(hits)), np.ones(len(hits)) if folder == models()[1] else hits.astype(float)
 
-    monkeypatch.setattr(module, "predict", predict)
+    monkeypatch.setattr(masked, "predict", predict)
     kept = []
     mask = module.masked_words
     monkeypatch.setattr(module, "masked_words", lambda *given: kept.append(mask(*given)) or kept[0])
