@@ -6,6 +6,7 @@ SIGTERM; it ends when the pipe is closed that it reads from, be it by the run or
 """
 
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -31,8 +32,6 @@ class OwnServer(SubprocessASGIServer):
 
     def _run_uvicorn_command(self) -> subprocess.Popen[bytes]:
         environment = {
-            # What it cannot write at once it tries again; of that a terminal would show tracebacks.
-            "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
             **os.environ,
             "PREFECT_UI_ENABLED": "0",
             "PREFECT__SERVER_EPHEMERAL": "1",
@@ -80,6 +79,10 @@ def serve(port: int) -> int:
             lifespan="on",
         )
     )
+
+    if "PREFECT_SERVER_LOGGING_LEVEL" not in os.environ:
+        # What it cannot do at once it tries again; of that, and of its end, a terminal would show tracebacks.
+        logging.disable(logging.ERROR)
 
     def end_with_parent() -> None:
         os.read(sys.stdin.fileno(), 1)

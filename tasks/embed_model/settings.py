@@ -17,13 +17,13 @@ class EmbedSettings(StageSettings):
         title="Train a retrieval model",
         description="Also train a model that finds passages by questions, and publish it beside the other.",
     )
-    start: Annotated[Literal["base", "adapted"], MostUsed] = Field(
+    start: Literal["base", "adapted"] = Field(
         "base",
         title="Start",
         description="base: a retrieval model that is there; adapted: this run's masked-language model, with "
         "mean pooling.",
     )
-    name_or_path: Annotated[str, MostUsed] = Field(
+    name_or_path: str = Field(
         "sentence-transformers/all-MiniLM-L6-v2",
         min_length=1,
         title="Retrieval model",

@@ -5,13 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.stage.keys import MostUsed, NotInKey, StageSettings
+from tasks.stage.keys import NotInKey, StageSettings
 
 
 class PublishSettings(StageSettings):
     """How the finished model is presented."""
 
-    model_name: Annotated[str | None, MostUsed] = Field(
+    model_name: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$",
         title="Model name",

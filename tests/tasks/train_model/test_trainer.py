@@ -1,6 +1,5 @@
 """transformers' Trainer hands over what the engine's own needs of it."""
 
-import ast
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 import pytest
 from transformers import TrainerCallback, TrainerControl
 
-from tasks import train_model
 from tasks.train_model.arguments import training_arguments
 from tasks.train_model.job import TrainJob
 from tasks.train_model.parts import load_parts
@@ -59,38 +57,3 @@ def test_an_evaluation_of_nothing_is_refused(tokenized: Path, tmp_path: Path) ->
     trainer.parts = replace(trainer.parts, held_out=None)
     with pytest.raises(ValueError, match="no held-out windows"):
         trainer.evaluate()
-
-
-PRIVATE = {
-    ("model/attention.py", "_attn_implementation"): "test_attention.py",
-    ("arguments.py", "_n_gpu"): "test_arguments.py",
-}
-"""What is used of what libraries keep to themselves, and where a test says so."""
-
-
-def private_names(path: Path) -> set[str]:
-    """The private names that a file takes of anything but its own objects and modules."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names: list[str] = []
-        if isinstance(node, ast.Attribute) and not (
-            isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
-        ):
-            names = [node.attr]
-        elif isinstance(node, ast.ImportFrom):
-            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [part for alias in node.names for part in alias.name.split(".")]
-        found |= {name for name in names if name.startswith("_") and not name.startswith("__")}
-    return found
-
-
-def test_private_parts_of_libraries_are_taken_in_one_place_each() -> None:
-    """Each in one file, so that another version of the library is met there, by that file's own test."""
-    (root,) = train_model.__path__
-    found = {
-        (path.relative_to(root).as_posix(), name)
-        for path in Path(root).rglob("*.py")
-        for name in private_names(path)
-    }
-    assert found == PRIVATE.keys()
