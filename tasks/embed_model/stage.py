@@ -55,12 +55,12 @@ def embed(
 
 
 embed_model = stage(
-    EmbeddedModel, version=1, parents=(Pairs,), recipe=recipe, bar="embedding", card=embedding_card
+    EmbeddedModel, version=2, parents=(Pairs,), recipe=recipe, bar="embedding", card=embedding_card
 )(embed)
 """Of a model that is given, whatever this run's masked-language model is."""
 embed_adapted = stage(
     EmbeddedModel,
-    version=1,
+    version=2,
     parents=(Pairs, TrainedModel),
     recipe=recipe,
     bar="embedding",

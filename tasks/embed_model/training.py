@@ -31,6 +31,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
+from tasks.embed_model.batches import ByLength
 from tasks.embed_model.negatives import hard_negatives
 from tasks.embed_model.rows import QUERY, RIGHT, WRONG, TrainingPairs, read_pairs
 from tasks.embed_model.settings import EmbedSettings
@@ -40,6 +41,7 @@ from tasks.stage.log import stage_logger
 from tasks.training import hardware
 from tasks.training.callbacks import StopGently, SubmitCheckpoints
 from tasks.training.curve import curve, last_tenth
+from tasks.training.dropout import set_dropout
 from tasks.training.keeper import Keeper, store_in_time
 from tasks.training.processes.interrupt import StopRequest, delayed_stop
 
@@ -133,7 +135,6 @@ def train(
     encoder = load_encoder(job.model, settings)
     wrong = negatives_of(pairs, encoder, settings)
     model, precision = encoder.model.train(), hardware.choose_precision(settings.precision)
-    model.model_card_data.widget = [{"text": ""}]  # else examples are made for a card that is not written
     stop, clock = StopRequest(), Clock(tell, settings.batch_size)
     callbacks: list[TrainerCallback] = [StopGently(stop), clock]
     callbacks += [] if keeper is None else [SubmitCheckpoints(keeper)]
@@ -144,6 +145,7 @@ def train(
         loss=loss_of(model, job),
         callbacks=callbacks,
     )
+    trainer.data_collator = ByLength(trainer.data_collator)
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(SentenceTransformerModelCardCallback)
     with delayed_stop(stop):
@@ -207,6 +209,8 @@ def load_encoder(folder: Path, settings: EmbedSettings) -> Encoder:
     model.max_seq_length = longest
     prompts = {"query": settings.query_prompt, "document": settings.document_prompt}
     model.prompts |= {name: prompt for name, prompt in prompts.items() if prompt}
+    set_rates(model, attention_dropout=settings.attention_dropout, hidden_dropout=settings.hidden_dropout)
+    model.model_card_data.widget = [{"text": ""}]  # else examples are made for a card that is not written
     dimensions = model.get_embedding_dimension() or 0
     if too_long := [size for size in settings.matryoshka_dims if size > dimensions]:
         raise UserError(
@@ -214,6 +218,20 @@ def load_encoder(folder: Path, settings: EmbedSettings) -> Encoder:
             f"choose {dimensions} or less"
         )
     return encoder
+
+
+def set_rates(model: SentenceTransformer, **rates: float | None) -> None:
+    """Give the model's encoder these dropout rates; its configuration keeps its own, and so what is saved."""
+    module = model[0]
+    config = getattr(module, "config", None)
+    if config is None or not (own := set_dropout(config, **rates)):
+        return
+    # A layer reads its rate when it is made.
+    remade = type(module.model)(config)
+    remade.load_state_dict(module.model.state_dict())
+    module.model = remade.to(model.device).train(model.training)
+    for name, rate in own.items():
+        setattr(config, name, rate)
 
 
 def loss_of(model: SentenceTransformer, job: EmbedJob) -> Any:

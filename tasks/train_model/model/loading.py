@@ -15,14 +15,10 @@ from tasks.models.settings import ScratchSettings
 from tasks.models.weights import load_weights
 from tasks.stage.log import stage_logger
 from tasks.train_model.batches.counting import Tokens
+from tasks.training.dropout import set_dropout
 
 PAIR_HEAD = ("bert.pooler.", "cls.seq_relationship.")
 """How the names of BERT's weights for pairs of sentences begin."""
-DROPOUTS = {
-    "attention_dropout": ("attention_probs_dropout_prob", "attention_dropout"),
-    "hidden_dropout": ("hidden_dropout_prob", "dropout"),
-}
-"""What model families call their dropout rates: BERT's name, then DistilBERT's and ModernBERT's."""
 
 
 def load_model(
@@ -72,17 +68,6 @@ def load_model(
     for name, rate in own.items():
         setattr(model.config, name, rate)
     return model
-
-
-def set_dropout(config: object, **rates: float | None) -> dict[str, float]:
-    """Set a configuration's dropout rates, and return those that it had."""
-    own = {}
-    for kind, rate in rates.items():
-        for name in DROPOUTS[kind]:
-            if rate is not None and hasattr(config, name):
-                own[name] = getattr(config, name)
-                setattr(config, name, rate)
-    return own
 
 
 def _scratch_config(scratch: ScratchSettings, vocab_size: int, pad_token_id: int) -> BertConfig:

@@ -6,7 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+from sentence_transformers.sentence_transformer.data_collator import SentenceTransformerDataCollator
+from sentence_transformers.sentence_transformer.losses import CachedMultipleNegativesRankingLoss
 
+from tasks.embed_model.batches import ByLength
 from tasks.embed_model.negatives import hard_negatives
 from tasks.embed_model.rows import read_pairs
 from tasks.embed_model.training import load_encoder, train, training_arguments
@@ -103,6 +107,33 @@ def test_a_models_own_prompts_are_trained_with(tmp_path):
     other = job(tmp_path / "other", base, query_prompt="find: ")
     model = load_encoder(base, other.settings).model
     assert training_arguments(other, "fp32", batch=4, model=model).prompts["query"] == "find: "
+
+
+def test_a_mini_batch_is_as_wide_as_its_own_longest_text(tmp_path):
+    """Rows go by the length of their passage, a row's columns together, and the loss is that of any order."""
+    encoder = load_encoder(save_tiny_retriever(tmp_path / "base"), SETTINGS)
+    model, texts = encoder.model.train(), ["fox " * count for count in (3, 20, 1, 9, 14, 2)]
+    rows = [{"query": f"{'fox ' * (1 + place % 3)}", "passage": text} for place, text in enumerate(texts)]
+    collate = ByLength(SentenceTransformerDataCollator(model.preprocess))
+    losses, widths = [], []
+    for order in (rows, rows[::-1]):
+        batch = collate(order)
+        asked = [{"input_ids": batch[f"{name}_input_ids"], "attention_mask": batch[f"{name}_attention_mask"]}
+                 for name in ("query", "passage")]  # fmt: skip
+        lengths = asked[1]["attention_mask"].sum(dim=1).tolist()
+        assert lengths == sorted(lengths, reverse=True)
+        loss = CachedMultipleNegativesRankingLoss(model, mini_batch_size=2)
+        forward, widths = model.forward, []
+
+        def seen(features, *more, forward=forward, widths=widths, **named):
+            widths.append(features["input_ids"].shape[1])
+            return forward(features, *more, **named)
+
+        model.forward = seen
+        losses.append(loss(asked, torch.zeros(len(rows))).item())
+        model.forward = forward
+        assert widths[-3:] == lengths[::2]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_pairs_of_one_passage_are_refused(tmp_path):

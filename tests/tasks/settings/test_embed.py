@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from tasks.embed_model.stage import check_pairs, embed_adapted, embed_model
 from tasks.errors import UserError
 from tasks.models.encoders import resolve_encoder
 from tasks.records import EmbeddedModel, Pairs, Record, TrainedModel
+from tasks.retrieval.dense import Encoder
 from tasks.run.plan import embedding_stage, pinned_encoder
 from tasks.settings import Settings
 from tasks.stage.target import Target
@@ -124,6 +126,25 @@ def test_the_loss_is_the_chosen_one(tmp_path: Path) -> None:
     shorter = made(matryoshka_dims=[8, 16])
     assert type(shorter).__name__ == "MatryoshkaLoss"
     assert list(shorter.matryoshka_dims) == [16, 8]
+
+
+@pytest.mark.setting("embed.attention_dropout", "embed.hidden_dropout")
+def test_dropout_is_the_trainings_and_not_the_models(tmp_path: Path) -> None:
+    """Layers have the rates asked for, or the model's own; vectors and configuration stay as they were."""
+    folder = save_tiny_retriever(tmp_path / "base")
+    before = Encoder.load(folder).passages(["a fox", "an engine"])
+
+    def rates(**changes: Any) -> tuple[float, float]:
+        encoder = training.load_encoder(folder, EmbedSettings(**changes))
+        assert np.array_equal(encoder.passages(["a fox", "an engine"]), before)
+        bert = encoder.model[0].model
+        assert bert.config.hidden_dropout_prob == bert.config.attention_probs_dropout_prob == 0.1
+        layer = bert.encoder.layer[0]
+        return layer.attention.self.dropout.p, layer.output.dropout.p
+
+    assert rates() == (0.0, 0.0)
+    assert rates(attention_dropout=0.3) == (0.3, 0.0)
+    assert rates(attention_dropout=None, hidden_dropout=0.2) == (0.1, 0.2)
 
 
 @pytest.mark.setting("embed.hard_negatives", "embed.query_prompt", "embed.document_prompt")
