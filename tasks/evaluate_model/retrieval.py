@@ -53,7 +53,7 @@ def retrieval(given: Given) -> Found:
         raise NotMeasured("no query of a held-out document could be mined")
     if settings.max_queries is not None:
         queries = sample(queries, settings.max_queries, settings.seed)
-    searched = _Searched(given.pairs / Pairs.PASSAGES)
+    searched = Searched(given.pairs / Pairs.PASSAGES)
     queries, paths = searched.chosen(queries, settings.max_tokens, settings.seed)
     passages, places = searched.read(paths)
     systems, faults = _systems(given, passages, queries)
@@ -137,7 +137,7 @@ def _compared(names: Sequence[str], begun: bool) -> list[tuple[str, str]]:
     ]
 
 
-class _Searched:
+class Searched:
     """The passages of a file, and the documents that they are of."""
 
     def __init__(self, file: Path) -> None:

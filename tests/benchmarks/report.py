@@ -44,24 +44,31 @@ def write_report(kind: str, results: Results, options: dict[str, Any], folder: P
 
 def where(options: dict[str, Any]) -> dict[str, Any]:
     """What the figures hold for."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     docs = options["docs"]
     asked = {name: options[name] for name in ("max_seq_length", "rounds")}
     seconds = dict.fromkeys(("quality", "lent", "defaults"), "seconds")
     budget = (seconds | {"tokens": "tokens", "prepare": None}).get(options["kind"], "steps")
     asked |= {budget: options[budget]} if budget else {}
     return {
-        "commit": commit,
-        "date": datetime.now(UTC).date().isoformat(),
-        "device": f"{hardware.device_name()}, {processor()}, {hardware.usable_cores()} cores",
-        "versions": ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers")),
+        **machine("torch", "transformers"),
         "corpus": f"{docs.name if docs else 'descriptions of the installed packages'}, "
         f"{options['train_documents']} documents, {options['train_tokens']:,} tokens to train on",
         "model": Path(options["model"]).name,
         "run": ", ".join(f"{name} {value}" for name, value in asked.items()),
         "command": f"`{command(sys.orig_argv)}`",
+    }
+
+
+def machine(*libraries: str) -> dict[str, str]:
+    """The commit, the day, the device and the libraries' versions."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return {
+        "commit": commit,
+        "date": datetime.now(UTC).date().isoformat(),
+        "device": f"{hardware.device_name()}, {processor()}, {hardware.usable_cores()} cores",
+        "versions": ", ".join(f"{name} {version(name)}" for name in libraries),
     }
 
 

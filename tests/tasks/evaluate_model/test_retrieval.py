@@ -10,7 +10,7 @@ import pytest
 from tasks.errors import UserError
 from tasks.evaluate_model import retrieval as module
 from tasks.evaluate_model.given import NotMeasured
-from tasks.evaluate_model.retrieval import _Searched, dense_folders, retrieval
+from tasks.evaluate_model.retrieval import Searched, dense_folders, retrieval
 from tasks.evaluate_model.sampling import rough_tokens
 from tasks.retrieval.dense import Encoder
 from tasks.retrieval.passages import read_passages, read_queries
@@ -125,7 +125,7 @@ def test_without_held_out_queries_nothing_is_measured(tmp_path):
 @pytest.mark.parametrize("most", [1, 200, 400, 600, 2000])
 def test_what_is_searched_is_bounded(most):
     """All that answers an asked query is searched; whole documents, and no more than the bound but one."""
-    searched = _Searched(given().pairs / "passages.parquet")
+    searched = Searched(given().pairs / "passages.parquet")
     whole = read_queries(given().pairs / "pairs.parquet")
     queries, paths = searched.chosen(whole, most, 0)
     passages, places = searched.read(paths)
@@ -139,7 +139,7 @@ def test_what_is_searched_is_bounded(most):
 
 def test_a_bound_that_all_fit_in_changes_nothing():
     """All documents are searched then, as without a bound."""
-    searched = _Searched(given().pairs / "passages.parquet")
+    searched = Searched(given().pairs / "passages.parquet")
     whole = read_queries(given().pairs / "pairs.parquet")
     assert searched.chosen(whole, 100_000, 0) == searched.chosen(whole, None, 0)
     other = [searched.chosen(whole, 300, seed)[1] for seed in range(4)]

@@ -1,0 +1,1 @@
+"""What a retrieval model gains from a repository's own pairs."""
