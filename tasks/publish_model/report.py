@@ -44,7 +44,7 @@ def sections(lineage: Lineage) -> Iterator[Section]:
         yield "Finding passages: nDCG@10 on held-out documents", wide(html(retrieval_table(evaluated)))
         if bars := gains(evaluated):
             what = "gain in nDCG@10, with its 95 % interval over documents"
-            yield "What the adaptation gained", intervals_picture(bars, what)
+            yield "What the adaptation gained", wide(intervals_picture(bars, what))
         if evaluated.samples:
             yield "Questions to held-out documents, before and after", html(samples_listed(evaluated))
         if other := probes_table(evaluated):
@@ -52,14 +52,16 @@ def sections(lineage: Lineage) -> Iterator[Section]:
     trained = lineage.trained
     before, after = trained.eval_before or {}, trained.eval_after or {}
     curve = loss_curve(trained.history, eval_before=before.get("loss"), eval_after=after.get("loss"))
-    yield "Predicting masked words of held-out documents", wide(html(figures_table(trained))) + html(curve)
+    yield "Predicting masked words of held-out documents", wide(html(f"{figures_table(trained)}\n\n{curve}"))
     if (embedded := lineage.embedded) is not None and embedded.skipped is None:
         yield (
             "Training of the retrieval model",
-            html(
-                f"From {code(embedded.base)}: {embedded.pairs:,} pairs, {embedded.global_step:,} steps, "
-                f"{embedded.pairs_per_second:,.0f} pairs/s on {text(embedded.device)}.\n\n"
-                f"{loss_curve(embedded.history)}"
+            wide(
+                html(
+                    f"From {code(embedded.base)}: {embedded.pairs:,} pairs, {embedded.global_step:,} steps, "
+                    f"{embedded.pairs_per_second:,.0f} pairs/s on {text(embedded.device)}.\n\n"
+                    f"{loss_curve(embedded.history)}"
+                )
             ),
         )
 
@@ -82,6 +84,6 @@ def html(markdown: str) -> str:
     return str(_TABLES.html(markdown))
 
 
-def wide(table: str) -> str:
-    """A table that may be wider than the page."""
-    return f'<div class="wide">{table}</div>'
+def wide(shown: str) -> str:
+    """A table or a picture that may be wider than the page, and is then scrolled in its own box."""
+    return f'<div class="wide">{shown}</div>'

@@ -11,20 +11,8 @@ from flows.adapt import adapt
 from flows.expert import settings_of
 from tasks.models.published import list_versions
 from tasks.store.folders import Store
+from tests.browser import empty_page, needs_chromium
 from tests.waiting import until
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 UIS = ("/v2", "")
 """Where the UI lies that a server offers first, and the one before."""
@@ -32,18 +20,14 @@ SCREEN = 900
 MOST_INPUTS = 10
 """What one types into, picks from or switches: the run's name, nine settings, and none by accident."""
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def page():
     """An empty page of a headless browser."""
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(60_000)
+    with empty_page() as page:
         yield page
-        browser.close()
 
 
 def label(page, title):

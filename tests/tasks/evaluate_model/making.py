@@ -10,6 +10,7 @@ from transformers import BertForMaskedLM
 
 from tasks.evaluate_model.given import Given
 from tasks.evaluate_model.settings import EvaluateSettings
+from tasks.records import Corpus, EmbeddedModel, Pairs, TokenizedDataset, TrainedModel
 from tests.tasks.pair_documents.corpora import corpus, mined
 from tests.tasks.retrieval.models import save_tiny_retriever, some_texts
 from tests.tiny import save_tiny_bert
@@ -22,6 +23,25 @@ TOPICS = {
 PAGES = 24
 HELD_OUT = 3
 """Every so many documents one is held out."""
+COUNTS = {
+    Corpus: {
+        "found": 24, "kept": 24, "dropped_by_reason": {}, "characters": 1, "eval_documents": 8,
+        "languages": {"en": 24},
+    },
+    Pairs: {
+        "passages": 1, "mined": 1, "kept": 1, "dropped_by_reason": {}, "by_kind": {}, "by_split": {},
+    },
+    TokenizedDataset: {
+        "vocab_size": 157, "max_seq_length": 32, "train_windows": 1, "eval_windows": 1, "corpus_tokens": 1,
+        "train_document_tokens": 1, "train_tokens": 1, "eval_tokens": 1,
+    },
+    TrainedModel: {
+        "global_step": 1, "resumed_from_step": 0, "tokens_per_second": 1.0, "loss": 1.0, "eval_before": None,
+        "eval_after": None, "device": "cpu", "history": [], "fill_samples": [],
+    },
+    EmbeddedModel: {"base": "tiny"},
+}  # fmt: skip
+"""What the records count of it."""
 
 
 def documents(pages: int = PAGES) -> dict[str, str]:

@@ -16,26 +16,7 @@ from tasks.models.settings import ModelSettings, ScratchSettings
 from tasks.records import Corpus, EmbeddedModel, EvaluatedModel, Pairs, TokenizedDataset, TrainedModel
 from tasks.stage.target import Target
 from tasks.store.folders import Store
-from tests.tasks.evaluate_model.making import given, given_with, models
-
-COUNTS = {
-    Corpus: {
-        "found": 24, "kept": 24, "dropped_by_reason": {}, "characters": 1, "eval_documents": 8,
-        "languages": {"en": 24},
-    },
-    Pairs: {
-        "passages": 1, "mined": 1, "kept": 1, "dropped_by_reason": {}, "by_kind": {}, "by_split": {},
-    },
-    TokenizedDataset: {
-        "vocab_size": 157, "max_seq_length": 32, "train_windows": 1, "eval_windows": 1, "corpus_tokens": 1,
-        "train_document_tokens": 1, "train_tokens": 1, "eval_tokens": 1,
-    },
-    TrainedModel: {
-        "global_step": 1, "resumed_from_step": 0, "tokens_per_second": 1.0, "loss": 1.0, "eval_before": None,
-        "eval_after": None, "device": "cpu", "history": [], "fill_samples": [],
-    },
-    EmbeddedModel: {"base": "tiny"},
-}  # fmt: skip
+from tests.tasks.evaluate_model.making import COUNTS, given, given_with, models
 
 
 @pytest.fixture
