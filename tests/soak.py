@@ -5,8 +5,9 @@
 One life is one store, empty at first, a folder or a bucket of a real S3 server in turn. Its run is
 killed, with the whole process group, once or more in each stage; each next attempt starts on the same
 machine, on the same with its work folder thrown away, or on another one (another home and work folder).
-At the end of a life the model's weights must be those of a run that nobody disturbed, every stored file must
-hash to its manifest, and after a sweep nothing may be left that no manifest names.
+At the end of a life the weights of the model and of its retrieval model must be those of a run that nobody
+disturbed, every stored file must hash to its manifest, and after a sweep nothing may be left that no manifest
+names.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import mean, median
 
+from tasks.records import PublishedModel
 from tasks.store.care import sweep, verify
 from tasks.store.folders import Store
 from tasks.store.manifest import MANIFEST
@@ -38,23 +40,29 @@ from tasks.store.marker import MARKER
 from tests.git_server import GitServer, make_repository
 from tests.run_process import RunProcess, start_run
 from tests.s3_server import S3Server, s3_server
+from tests.tiny import save_tiny_bert
 
 ROOT = Path(__file__).parents[1]
 STAGES = {
-    # The task that must have finished before it begins; `loading` is training before its first step.
+    # The task that must have finished before it begins; `loading` and `encoder` are the training of the model
+    # and of the retrieval model before their first steps.
     "start": None,
     "documents": "resolve_plan",
     "corpus": "clone_docs",
-    "dataset": "filter_markdown",
+    "pairs": "filter_markdown",
+    "dataset": "pair_documents",
     "tokenized": "cache_dataset",
     "loading": "tokenize_corpus",
     "training": "tokenize_corpus",
-    "models": "train_model",
+    "encoder": "train_model",
+    "embedding": "train_model",
+    "models": "embed",
     "end": "publish_model",
 }
 TARGETS = (
-    "start", "documents", "documents", "corpus", "dataset", "tokenized",
-    "loading", "training", "training", "training", "training", "models", "end",
+    "start", "documents", "documents", "corpus", "pairs", "dataset", "tokenized",
+    "loading", "training", "training", "training", "training",
+    "encoder", "embedding", "embedding", "embedding", "embedding", "models", "end",
 )  # fmt: skip
 """The kills of one life, in the order in which its stages come."""
 SETTINGS = {
@@ -78,6 +86,18 @@ SETTINGS = {
     },
     "evaluate": {"enabled": False},
 }
+EMBED = {
+    "enabled": True,
+    "max_steps": 60,
+    "batch_size": 8,
+    "mini_batch_size": 4,
+    "max_seq_length": 48,
+    "precision": "fp32",
+    "save_steps": 5,
+    "logging_steps": 1,
+}
+EMBEDDING_STEP = re.compile(r"Step (\d+) of \d+: .* pairs/s")
+WEIGHTS = ("model.safetensors", f"{PublishedModel.RETRIEVAL}/model.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +128,17 @@ def stage_of(log: str) -> str:
     """The stage that a run with this log is in."""
     finished = set(re.findall(r"Task run '(\w+)-\w+' - Finished in state", log))
     stage = [stage for stage, before in STAGES.items() if before is None or before in finished][-1]
-    stepping = re.search(r"Held-out loss before|Resuming from step", log)
-    return "loading" if stage == "training" and not stepping else stage
+    if stage == "training" and not re.search(r"Held-out loss before|Resuming from step", log):
+        return "loading"
+    return "encoder" if stage == "embedding" and not EMBEDDING_STEP.search(log) else stage
+
+
+def gone_on_from(log: str) -> int:
+    """The step of the checkpoint from which a training in this log went on; 0 where each began."""
+    if found := re.search(r"Resuming from step (\d+) of", log):
+        return int(found[1])
+    first = EMBEDDING_STEP.search(log)
+    return int(first[1]) - 1 if first else 0
 
 
 @dataclass(kw_only=True)
@@ -119,15 +148,17 @@ class Scene:
     folder: Path
     api_url: str
     source_url: str
+    encoder: Path
+    """What the retrieval model begins from."""
     s3: S3Server
-    weights: str = ""
-    """SHA-256 of the undisturbed run's weights."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """By file the SHA-256 of the undisturbed run's weights."""
     durations: dict[str, float] = field(default_factory=dict)
 
     def start(self, store: str, machine: Path) -> RunProcess:
         """Start a run on a machine."""
         settings = self.folder / "settings.yaml"
-        settings.write_text(json.dumps(SETTINGS))
+        settings.write_text(json.dumps(SETTINGS | {"embed": EMBED | {"name_or_path": str(self.encoder)}}))
         arguments = [str(settings), "--source.url", self.source_url, "--store", store]
         return start_run(arguments, machine, PREFECT_API_URL=self.api_url, **self.s3.environment)
 
@@ -157,10 +188,10 @@ def expect(holds: bool, message: str) -> None:
         raise AssertionError(message)
 
 
-def weights_of(store: Store, uri: str, into: Path) -> str:
-    """The SHA-256 of a published model's weights, which are fetched to `into`."""
-    weights = store.fetch(uri, into) / "model.safetensors"
-    return hashlib.sha256(weights.read_bytes()).hexdigest()
+def weights_of(store: Store, uri: str, into: Path) -> dict[str, str]:
+    """The SHA-256 of the weights of a published model and of its retrieval model, fetched to `into`."""
+    folder = store.fetch(uri, into)
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in WEIGHTS}
 
 
 def orphans(store: Store) -> set[str]:
@@ -187,9 +218,9 @@ def live(scene: Scene, kind: str, targets: list[str], report: Report, deadline: 
         strike = None
         while attempt.process.poll() is None:
             log = attempt.text()
-            if not resumed and (found := re.search(r"Resuming from step (\d+) of", log)):
+            if not resumed and (step := gone_on_from(log)):
                 resumed = True
-                report.resumed_steps.append(int(found[1]))
+                report.resumed_steps.append(step)
                 report.resume_seconds.append(time.monotonic() - attempt.began)
             if target and strike is None and reached(stage_of(log), target):
                 strike = time.monotonic() + scene.delay(target)
@@ -213,9 +244,10 @@ def live(scene: Scene, kind: str, targets: list[str], report: Report, deadline: 
         store = Store(url)
         uri = result["model"]["uri"]
         weights = weights_of(store, uri, scene.folder / f"fetched-{name}")
-        expect(weights == scene.weights, f"{name}: the weights differ from the undisturbed run's")
+        for file, digest in weights.items():
+            expect(digest == scene.weights[file], f"{name}: {file} differs from the undisturbed run's")
         states = {part.uri: part.state for part in verify(store, uri)}
-        expect(len(states) == 7 and set(states.values()) == {"intact"}, f"{name}: {states}")
+        expect(len(states) == 8 and set(states.values()) == {"intact"}, f"{name}: {states}")
         report.swept += len(sweep(store, older_than=0))
         expect(not sweep(store, older_than=0), f"{name}: a second sweep still finds something")
         expect(not orphans(store), f"{name}: sweep overlooks {sorted(orphans(store))}")
@@ -257,14 +289,20 @@ def soak(
         AssertionError: something did not survive; the message says what.
     """
     # Imported here because only this needs Prefect's documents of the flow's tests.
-    from tests.flows.conftest import DOCUMENTS
+    from tests.flows.conftest import PAGES
 
     began, report = time.monotonic(), Report()
-    make_repository(folder / "repositories" / "docs.git", DOCUMENTS)
+    make_repository(folder / "repositories" / "docs.git", PAGES)
     with ExitStack() as stack:
         git = stack.enter_context(GitServer(folder / "repositories"))
         s3 = stack.enter_context(s3_server(folder / "s3" / "buckets"))
-        scene = Scene(folder=folder, api_url=api_url, source_url=git.url("docs.git"), s3=s3)
+        scene = Scene(
+            folder=folder,
+            api_url=api_url,
+            source_url=git.url("docs.git"),
+            encoder=save_tiny_bert(folder / "encoder"),
+            s3=s3,
+        )
         report.undisturbed_seconds = scene.take_reference()
         while len(report.kills) < kills and time.monotonic() < began + seconds:
             kind = kinds[sum(report.lives.values()) % len(kinds)]
@@ -295,8 +333,8 @@ def table(report: Report, commit: str) -> str:
             "",
             f"**{len(report.kills)} kills** of whole process groups in {sum(report.lives.values())} lives "
             f"({', '.join(f'{count} on {kind}' for kind, count in sorted(report.lives.items()))}). "
-            "Every life ended with weights bit-identical to the undisturbed run's, a chain whose every file "
-            "hashes to its manifest, and, after a sweep, nothing that no manifest names.",
+            "Every life ended with weights of both models bit-identical to the undisturbed run's, a chain "
+            "whose every file hashes to its manifest, and, after a sweep, nothing that no manifest names.",
             "",
             f"| killed in | {' | '.join(kinds)} | all |",
             f"|---|{'---|' * (len(kinds) + 1)}",

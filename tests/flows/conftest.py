@@ -57,7 +57,22 @@ def make_documents(count: int = 30, seed: int = 1) -> dict[str, str]:
     return pages | {"README.md": "short", "docs/copy.md": pages["docs/page-00.md"], "logo.svg": "<svg/>"}
 
 
+def with_headings(documents: dict[str, str]) -> dict[str, str]:
+    """The documents with titles and headings that say what they are about."""
+    found = {}
+    for path, text in documents.items():
+        words = text.split()[-12:]
+        if path.startswith("docs/page"):
+            text = text.replace("# Page", f"# {words[0]} {words[3]} {words[5]} page").replace(
+                "\n\nTo", f"\n\n## {words[1]} the {words[4]} {words[7]}\n\nTo", 1
+            )
+        found[path] = text
+    return found
+
+
 DOCUMENTS = make_documents()
+PAGES = with_headings(DOCUMENTS)
+"""The same, to be searched."""
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from flows.adapt import adapt
 from tasks.errors import UserError
 from tasks.records import STAGES
-from tests.flows.conftest import DOCUMENTS
+from tests.flows.conftest import PAGES
 from tests.git_server import make_repository
 
 EMBED = {
@@ -17,23 +17,10 @@ EMBED = {
 }  # fmt: skip
 
 
-def pages() -> dict[str, str]:
-    """The documents with titles and headings that say what they are about."""
-    found = {}
-    for path, text in DOCUMENTS.items():
-        words = text.split()[-12:]
-        if path.startswith("docs/page"):
-            text = text.replace("# Page", f"# {words[0]} {words[3]} {words[5]} page").replace(
-                "\n\nTo", f"\n\n## {words[1]} the {words[4]} {words[7]}\n\nTo", 1
-            )
-        found[path] = text
-    return found
-
-
 @pytest.fixture
 def searched(chosen, repositories, tmp_path):
     """Settings of such a run."""
-    make_repository(tmp_path / "pages.git", pages())
+    make_repository(tmp_path / "pages.git", PAGES)
     return chosen(
         source={"url": None, "checkout": str(tmp_path / "pages.git")},
         embed=EMBED,

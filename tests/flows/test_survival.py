@@ -1,32 +1,48 @@
 """Whatever is killed, whenever: the next attempt ends with the same model (the long form is `make soak`)."""
 
 import json
+import math
 
 from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tests.run_process import start_run
-from tests.soak import SETTINGS, STAGES, soak, stage_of, table
+from tests.soak import EMBED, SETTINGS, STAGES, gone_on_from, soak, stage_of, table
 
 
 def test_killed_runs_end_with_the_same_weights(server_url, tmp_path):
     """Killed while it clones, trains and publishes, on changing machines, a run ends as if undisturbed."""
-    assert SETTINGS["train"]["save_steps"] < SETTINGS["train"]["max_steps"]
-    report = soak(
-        tmp_path, server_url, kills=3, seconds=150, targets=("documents", "training", "models"), kinds=("s3",)
-    )
-    assert len(report.kills) == 3
-    assert "3 kills" in table(report, "abc")
+    for training in (SETTINGS["train"], EMBED):
+        assert training["save_steps"] < training["max_steps"]
+    targets = ("documents", "training", "embedding", "models")
+    report = soak(tmp_path, server_url, kills=len(targets), seconds=math.inf, targets=targets, kinds=("s3",))
+    assert len(report.kills) == len(targets)
+    assert "4 kills" in table(report, "abc")
 
 
 def test_a_log_tells_the_stage():
     """Where a kill landed is told by the tasks that had finished."""
-    tasks = ["resolve_plan", "clone_docs", "filter_markdown", "cache_dataset", "tokenize_corpus"]
+    tasks = [
+        "resolve_plan",
+        "clone_docs",
+        "filter_markdown",
+        "pair_documents",
+        "cache_dataset",
+        "tokenize_corpus",
+    ]
     log = "".join(f"Task run '{name}-1a2' - Finished in state Completed()\n" for name in tasks)
     assert stage_of("") == "start"
     assert stage_of(log.splitlines()[0]) == "documents"
     assert stage_of(log) == "loading"
     assert stage_of(log + "Resuming from step 5 of 10\n") == "training"
-    assert stage_of(log + "Task run 'train_model-1a2' - Finished in state Completed()\n") == "models"
+    log += (
+        "Step 60 of 60: loss 5.1, 900 tokens/s\nTask run 'train_model-1a2' - Finished in state Completed()\n"
+    )
+    assert (stage_of(log), gone_on_from(log)) == ("encoder", 0)
+    first = "Step 1 of 60: loss 0.693, 80 pairs/s\n"
+    assert (stage_of(log + first), gone_on_from(log + first)) == ("embedding", 0)
+    assert gone_on_from(log + first.replace("1", "16", 1)) == 15
+    assert gone_on_from("Resuming from step 5 of 60\n") == 5
+    assert stage_of(log + first + "Task run 'embed-1a2' - Finished in state Completed()\n") == "models"
     assert list(STAGES)[-1] == "end"
 
 
