@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tasks.cards import UNSAFE, documents_rows, printable, rounded
 from tasks.models.published import Version
-from tasks.records import TrainedModel, short_commit, short_name
+from tasks.records import EmbeddedModel, TrainedModel, short_commit, short_name
 from tasks.store.care import FolderReport, Leftover
 
 if TYPE_CHECKING:  # which bring Prefect and Arrow along, and most commands need neither
@@ -63,8 +63,8 @@ def show_plan(plan: "Plan", *, as_json: bool) -> None:
             name: {"action": target.action, "why": target.why, "key": target.key, "uri": target.uri}
             for name, target in plan.targets.items()
         }
-        if TrainedModel.stage in stages:
-            stages[TrainedModel.stage]["resumed_from_step"] = plan.targets[TrainedModel.stage].first_step
+        for training in {TrainedModel.stage, EmbeddedModel.stage} & stages.keys():
+            stages[training]["resumed_from_step"] = plan.targets[training].first_step
         named = {"run_key": plan.run_key, "name": plan.name, "line": plan.line.slug}
         print_json(named | {"line_name": plan.line.name, "store": plan.store_url, "stages": stages})
         return

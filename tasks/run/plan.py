@@ -30,7 +30,8 @@ from tasks.stage.stage import Recipe, Stage
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 from tasks.tokenize_corpus.stage import tokenize_corpus
-from tasks.train_model.stage import step_to_go_on_from, train_model
+from tasks.train_model.stage import train_model
+from tasks.training.resuming import Resumable, step_to_go_on_from
 
 Recipes = dict[Stage[Any, Any], Recipe]
 """What each stage's result is made of besides its parents, in the order of the stages."""
@@ -190,24 +191,31 @@ def plan_targets(
             record=record and record | {"uri": store.uri(name, record["key"])},
             seconds=seconds,
         )
-    if TrainedModel in missing:
-        trained = TrainedModel.stage
-        targets[trained] = from_checkpoint(targets[trained], settings)
+    chosen: dict[type[Record], tuple[Resumable, str]] = {
+        TrainedModel: (settings.train, "train.resume"),
+        EmbeddedModel: (settings.embed, "embed.resume"),
+    }
+    for kind, (resumable, setting) in chosen.items():
+        if kind in missing:
+            targets[kind.stage] = from_checkpoint(targets[kind.stage], resumable, setting)
     return targets
 
 
-def from_checkpoint(training: Target, settings: Settings) -> Target:
+def from_checkpoint(training: Target, chosen: Resumable, setting: str) -> Target:
     """A training that must run, with the step from which it would go on.
 
+    Args:
+        setting: what names its checkpoint, as messages call it.
+
     Raises:
-        UserError: `train.resume` names no whole checkpoint of it.
+        UserError: `chosen.resume` names no whole checkpoint of it.
     """
-    step = step_to_go_on_from(training, settings.train)
+    step = step_to_go_on_from(training, chosen, setting)
     if not step:
         return training
-    if settings.train.resume == "fresh":
+    if chosen.resume == "fresh":
         return replace(
-            training, why=f"{training.why}; begins anew without its checkpoint of step {step} (train.resume)"
+            training, why=f"{training.why}; begins anew without its checkpoint of step {step} ({setting})"
         )
     why = f"{training.why}; goes on from step {step} of its checkpoint"
     return replace(training, why=why, first_step=step)

@@ -11,7 +11,7 @@ from tasks.stage.stage import stage
 from tasks.stage.target import Target
 from tasks.train_model.processes import keyed_processes, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
-from tasks.training.resuming import find_checkpoint, first_step, keeper_of, kept_checkpoints
+from tasks.training.resuming import find_checkpoint, kept_checkpoints
 
 
 def recipe(base: PinnedModel, settings: TrainSettings, eval_tokens: int | None = None) -> dict[str, Any]:
@@ -62,15 +62,6 @@ def train_model(
             return wait_for_first(target)
         keep_tracks(target.scratch("trackers", target.key), folder)
         return target.commit(folder, TrainedModel, asdict(report), of=[tokenized])
-
-
-def step_to_go_on_from(target: Target, settings: TrainSettings) -> int:
-    """The step of the checkpoint that this training has or was given, 0 for none; changes nothing.
-
-    Raises:
-        UserError: `train.resume` names no whole checkpoint of it.
-    """
-    return first_step(target, keeper_of(target, settings.save_total_limit), settings.resume)
 
 
 def wait_for_first(target: Target) -> TrainedModel:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from tasks.errors import IntegrityError, UserError
 from tasks.stage.target import Target
@@ -12,6 +13,18 @@ from tasks.training.spool import NAME, step_of
 
 SETTING = "train.resume"
 """The setting that names a checkpoint, for messages."""
+
+
+class Resumable(Protocol):
+    """What is chosen of a training's checkpoints."""
+
+    @property
+    def save_total_limit(self) -> int:
+        """The newest that stay."""
+
+    @property
+    def resume(self) -> str:
+        """auto, fresh, or a checkpoint's URI."""
 
 
 def keeper_of(target: Target, keep: int, setting: str = SETTING) -> CheckpointKeeper:
@@ -61,7 +74,17 @@ def find_checkpoint(
     return target.store.fetch(uri, local / f"checkpoint-{step_of(name)}")
 
 
-def first_step(target: Target, keeper: CheckpointKeeper, resume: str) -> int:
+def step_to_go_on_from(target: Target, settings: Resumable, setting: str = SETTING) -> int:
+    """The step of the checkpoint that a training has or was given, 0 for none; changes nothing.
+
+    Raises:
+        UserError: `settings.resume` names no whole checkpoint of it.
+    """
+    keeper = keeper_of(target, settings.save_total_limit, setting)
+    return first_step(target, keeper, settings.resume, setting)
+
+
+def first_step(target: Target, keeper: CheckpointKeeper, resume: str, setting: str = SETTING) -> int:
     """The step of the checkpoint that is there, or is named: with `fresh` the one that is left; 0 for none.
 
     Changes nothing, and fetches nothing: of bytes only the number is looked at.
@@ -71,7 +94,7 @@ def first_step(target: Target, keeper: CheckpointKeeper, resume: str) -> int:
     """
     if resume in ("auto", "fresh"):
         return keeper.newest_step()
-    return step_of(whole_checkpoint(target, resume)[1])
+    return step_of(whole_checkpoint(target, resume, setting)[1])
 
 
 def whole_checkpoint(target: Target, resume: str, setting: str = SETTING) -> tuple[str, str]:

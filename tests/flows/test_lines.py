@@ -13,10 +13,12 @@ from tasks.models.published import list_versions
 from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tasks.store.folders import Store
-from tests.flows.conftest import MADE, every, make_documents
+from tests.flows.conftest import MADE, every, make_documents, with_headings
 from tests.git_server import add_commit, make_repository
 from tests.run_process import start_run
-from tests.soak import SETTINGS
+from tests.soak import EMBED, SETTINGS
+from tests.tiny import save_tiny_bert
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -144,21 +146,36 @@ def test_the_command_shows_and_takes_lines(sharing, command, tmp_path):
     assert (code, "docs-mlm models" in err) == (2, True)
 
 
-def test_the_plan_says_from_which_step_a_run_goes_on(chosen, pair, server_url, command, tmp_path):
+@pytest.mark.parametrize(
+    ("stage", "group", "stored"),
+    [
+        ("training", "train", "Stored checkpoint"),
+        ("embedding", "embed", r"'train_model-\w+' - Finished.*Stored checkpoint"),
+    ],
+)
+def test_the_plan_says_from_which_step_a_run_goes_on(
+    stage, group, stored, repositories, server_url, command, tmp_path
+):
     """After a kill `plan` names the checkpoint's step, there and elsewhere, and the run begins at that."""
-    train = SETTINGS["train"] | {"max_steps": 60, "save_steps": 2, "save_total_limit": 50}
-    settings = SETTINGS | {"train": train, "source": {"url": pair.url("manuals.git")}}
-    settings |= {"store": str(tmp_path / "store")}
+    make_repository(repositories.root / f"{stage}.git", with_headings(make_documents(12, seed=5)))
+    kept = {"max_steps": 60, "save_steps": 2, "save_total_limit": 50}
+    settings = SETTINGS | {"train": SETTINGS["train"] | (kept if stage == "training" else {"max_steps": 6})}
+    settings |= {"source": {"url": repositories.url(f"{stage}.git")}, "store": str(tmp_path / "store")}
+    if stage == "embedding":
+        encoder = save_tiny_bert(tmp_path / "encoder")
+        settings |= {"embed": EMBED | kept | {"name_or_path": str(encoder)}}
     file = tmp_path / "settings.yaml"
     file.write_text(json.dumps(settings))
     attempt = start_run([str(file)], tmp_path / "machine", PREFECT_API_URL=server_url)
-    attempt.wait_for("Stored checkpoint")
+    until(
+        lambda: re.search(stored, attempt.text(), re.DOTALL), goes_on=lambda: attempt.process.poll() is None
+    )
     attempt.kill()
 
     def planned(*arguments: str) -> tuple[int, str]:
         code, out, err = command("plan", file, "--json", *arguments)
         assert code == 0, err
-        training = json.loads(out)["stages"]["training"]
+        training = json.loads(out)["stages"][stage]
         assert training["action"] == "run"
         return training["resumed_from_step"], training["why"]
 
@@ -168,20 +185,21 @@ def test_the_plan_says_from_which_step_a_run_goes_on(chosen, pair, server_url, c
     assert why.startswith("no model is published yet for ")
     there, _ = planned("--work-dir", str(tmp_path / "machine" / "work"))
     assert there >= elsewhere
-    step, why = planned("--train.resume", "fresh")
+    step, why = planned(f"--{group}.resume", "fresh")
     assert (step, "begins anew" in why, f"step {elsewhere}" in why) == (0, True, True)
     store = Store(settings["store"])
-    (key,) = store.folders(store.uri("checkpoints"))
+    key = make_plan(Settings.model_validate(settings)).targets[stage].key
     names = [name for name in store.folders(store.uri("checkpoints", key)) if re.match("step-", name)]
     uri = store.uri("checkpoints", key, min(names))
-    assert planned("--train.resume", uri)[0] == int(min(names).split("-")[1])
-    code, _, err = command("plan", file, "--train.resume", f"{uri[:-8]}00000000")
+    assert planned(f"--{group}.resume", uri)[0] == int(min(names).split("-")[1])
+    code, _, err = command("plan", file, f"--{group}.resume", f"{uri[:-8]}00000000")
     assert (code, "no whole checkpoint" in err) == (2, True)
 
     again = command("run", file, "--json")
     assert again[0] == 0, again[2]
     result = json.loads(again[1])
-    assert result["training"]["resumed_from_step"] == elsewhere
-    assert f"goes on from step {elsewhere}" in result["stages"]["training"]["why"]
+    assert f"goes on from step {elsewhere}" in result["stages"][stage]["why"]
+    assert f"resumed at step {elsewhere}" in artifacts()[stage]
     assert f"goes on from step {elsewhere} of its checkpoint" in artifacts()["plan"]
-    assert list(result["stages"]) == list(MADE)
+    made = [*MADE[:-1], "embedding", MADE[-1]] if stage == "embedding" else MADE
+    assert list(result["stages"]) == list(made)

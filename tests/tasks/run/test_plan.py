@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.clone_docs.stage import clone_docs
-from tasks.errors import DocsMlmError
+from tasks.errors import DocsMlmError, UserError
 from tasks.filter_markdown.stage import filter_markdown
 from tasks.models.lines import Line
 from tasks.models.pinned import resolve_model
@@ -15,6 +15,8 @@ from tasks.run.resolve import MOST_STARTS, check_starts, plan_table
 from tasks.settings import Settings
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
+from tasks.training.resuming import keeper_of
+from tests.tiny import save_tiny_bert
 
 
 @pytest.fixture
@@ -170,6 +172,62 @@ def test_where_a_folder_lies_is_in_no_key(tmp_path):
         )
         keys.append(make_plan(settings).run_key)
     assert keys[0] == keys[1]
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Settings of a run that trains two models, each of which has a checkpoint, and by stage its URI."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("text " * 100)
+    chosen = {
+        "source": {"folder": str(tmp_path / "docs")},
+        "model": {"from_scratch": {}},
+        "embed": {"enabled": True, "name_or_path": str(save_tiny_bert(tmp_path / "encoder"))},
+        "store": str(tmp_path / "store"),
+        "work_dir": str(tmp_path / "work"),
+    }
+    uris = {}
+    for name, target in make_plan(Settings.model_validate(chosen)).targets.items():
+        if step := STEPS.get(name):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "weights").write_text(name)
+            keeper = keeper_of(target, keep=2)
+            keeper.submit(tmp_path / name, step)
+            assert keeper.close()
+            uri = target.store.uri("checkpoints", target.key)
+            uris[name] = target.store.uri("checkpoints", target.key, *target.store.folders(uri))
+    return chosen, uris
+
+
+STEPS = {"training": 7, "embedding": 9}
+"""By stage the step of its checkpoint."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "other", "group"), [("training", "embedding", "train"), ("embedding", "training", "embed")]
+)
+def test_both_trainings_are_told_from_which_step_they_go_on(kept, stage, other, group):
+    """From the newest checkpoint or the one that is named; one that is left is told, a wrong one refused."""
+    chosen, uris = kept
+
+    def planned(**resume):
+        changed = chosen | {group: chosen.get(group, {}) | resume}
+        targets = make_plan(Settings.model_validate(changed)).targets
+        told = targets[other]
+        assert (told.first_step, told.why.split("; ")[-1]) == (
+            STEPS[other],
+            f"goes on from step {STEPS[other]} of its checkpoint",
+        )
+        return targets[stage].first_step, targets[stage].why.split("; ")[-1]
+
+    on = (STEPS[stage], f"goes on from step {STEPS[stage]} of its checkpoint")
+    assert planned() == planned(resume=uris[stage]) == on
+    left = f"begins anew without its checkpoint of step {STEPS[stage]} ({group}.resume)"
+    assert planned(resume="fresh") == (0, left)
+    with pytest.raises(
+        UserError, match=rf"{group}\.resume .* is a checkpoint of the run .*, but this run is"
+    ):
+        planned(resume=uris[other])
 
 
 def test_a_run_that_keeps_crashing_gives_up():
