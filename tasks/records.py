@@ -59,6 +59,10 @@ class DocsSnapshot(Record):
     parts: list[dict[str, Any]] = field(default_factory=list)
     """Of a joint snapshot, those that it is made of: `name`, `source`, `commit_sha`, `licenses`, `key`."""
 
+    def keys(self) -> dict[str, str]:
+        """The keys of the snapshots that have the bytes, by what their documents' paths begin with."""
+        return {f"{part['name']}:": part["key"] for part in self.parts} or {"": self.key}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus(Record):
@@ -236,7 +240,7 @@ class EvaluatedModel(Record):
     tags: dict[str, Any] | None = None
     """The same of the accuracy of a linear probe, and `field`, `classes`, `documents`."""
     not_measured: dict[str, str] = field(default_factory=dict)
-    """By probe why it was not made."""
+    """By probe why it was not made, and by what is asked in it, such as `base` or `general_before`."""
     best: str = "bm25"
     """The system that found most, of those that can be searched with."""
     samples: list[dict[str, Any]] = field(default_factory=list)

@@ -34,6 +34,8 @@ _WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}(?![^\W\d_])")
 def domain_words(given: Given) -> dict[str, Any]:
     """The accuracy of both models at masked words of the domain, in a sample of held-out documents.
 
+    In `not_measured` stands why there is none of the model `before`, if it fills no masks.
+
     Raises:
         NotMeasured: there is no list of the documents' language, or no such word in a held-out document.
     """
@@ -49,12 +51,14 @@ def domain_words(given: Given) -> dict[str, Any]:
     if not windows:
         raise NotMeasured("no held-out document has a word of the domain that the vocabulary can write")
     begins = np.cumsum([0, *pieces.lengths[:-1]])
-    found = {
-        name: np.minimum.reduceat(hits, begins)
-        for name, (_, hits) in predict_both(given, windows, tokenizer.pad_token_id).items()
-    }
+    predicted, not_measured = predict_both(given, windows, tokenizer.pad_token_id)
+    found = {name: np.minimum.reduceat(hits, begins) for name, (_, hits) in predicted.items()}
     told = before_and_after(found.get("before"), found["after"], pieces.documents, settings.seed)
-    return told | {"words": len(pieces.lengths), "different_words": len(set(pieces.words))}
+    return told | {
+        "words": len(pieces.lengths),
+        "different_words": len(set(pieces.words)),
+        "not_measured": not_measured,
+    }
 
 
 def shares_in(language: str) -> Mapping[str, float]:

@@ -13,6 +13,8 @@ from tasks.evaluate_model.masked import cut_windows, load_tokenizer, mask_some, 
 def general(given: Given) -> dict[str, Any]:
     """The masked-language loss (nats a masked token) of both models on the same masked windows.
 
+    In `not_measured` stands why there is none of the model `before`, if it fills no masks.
+
     Raises:
         NotMeasured: no general texts are given, or none can be had.
     """
@@ -28,9 +30,9 @@ def general(given: Given) -> dict[str, Any]:
     ]
     if not windows:
         raise NotMeasured(f"{settings.general_texts} has no text of more than a few words")
-    found = predict_both(given, windows, tokenizer.pad_token_id)
+    found, not_measured = predict_both(given, windows, tokenizer.pad_token_id)
     losses = {name: of_masks for name, (of_masks, _) in found.items()}
     names = [one.window.document for one in windows]
     documents = np.repeat(np.array(names), [len(one.places) for one in windows]).tolist()
     told = before_and_after(losses.get("before"), losses["after"], documents, settings.seed)
-    return told | {"masked_tokens": len(documents)}
+    return told | {"masked_tokens": len(documents), "not_measured": not_measured}

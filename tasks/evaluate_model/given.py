@@ -26,8 +26,8 @@ class Given:
     """The file of `Corpus`."""
     pairs: Path
     """The folder of `Pairs`."""
-    documents: Path | None
-    """The file of `DocsSnapshot`, where there is one of all documents."""
+    documents: dict[str, Path]
+    """The files of `DocsSnapshot` by what their documents' paths begin with; none if one is not at hand."""
     languages: list[str]
     """The main languages of the corpus, the most frequent first."""
     max_seq_length: int

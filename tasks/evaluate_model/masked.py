@@ -14,7 +14,6 @@ import numpy.typing as npt
 from tasks.evaluate_model.given import Given, NotMeasured
 from tasks.evaluate_model.sampling import Document
 from tasks.retrieval.figures import Floats
-from tasks.stage.log import stage_logger
 from tasks.stage.progress import tell
 
 Ids = npt.NDArray[np.int64]
@@ -148,14 +147,17 @@ def predict(
 
 def predict_both(
     given: Given, windows: Sequence[Masked], pad_token_id: int
-) -> dict[str, tuple[Floats, Floats]]:
+) -> tuple[dict[str, tuple[Floats, Floats]], dict[str, str]]:
     """What `predict` tells of the model `before`, if it can be compared with, and of that `after`.
+
+    The second is why there is nothing of the model `before`, where it is there and fills no masks.
 
     Raises:
         UserError: a model's weights do not load.
         NotMeasured: the adapted model lacks the head that fills masks.
     """
-    found = {}
+    found: dict[str, tuple[Floats, Floats]] = {}
+    not_measured: dict[str, str] = {}
     for name, folder in (("before", given.base), ("after", given.trained)):
         if folder is None:
             continue
@@ -168,8 +170,8 @@ def predict_both(
         except NotMeasured as error:
             if folder == given.trained:
                 raise
-            stage_logger().warning("There is nothing to compare with: %s", error)
-    return found
+            not_measured[name] = str(error)
+    return found, not_measured
 
 
 class _SparseHead:
@@ -230,7 +232,7 @@ def _load(folder: Path) -> Any:
         AutoModelForMaskedLM, folder, dtype=torch.float32, trust_remote_code=False, local_files_only=True
     )
     if missing:
-        raise NotMeasured(f"{folder.name} has no weights of a head that fills masks ({missing[0]})")
+        raise NotMeasured(f"the model has no weights of a head that fills masks ({missing[0]})")
     return model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 

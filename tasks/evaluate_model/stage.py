@@ -87,10 +87,11 @@ def prepare(target: Target, made: Measured, settings: EvaluateSettings) -> tuple
     embedded = made.embedded if made.embedded and not made.embedded.skipped else None
     if made.embedded is not None and embedded is None:
         not_measured["retrieval_model"] = made.embedded.skipped or ""
+    encoder = made.encoder if embedded else None
+    # As the retrieval probe calls what it asks.
+    before = {"base": made.base} if encoder is None else {"mlm_base": made.base, "base": encoder}
     models: dict[str, Path] = {}
-    for name, model in (("base", made.base), ("encoder", made.encoder if embedded else None)):
-        if model is None:
-            continue
+    for name, model in before.items():
         if model.location is None:
             not_measured[name] = "the model is from scratch: there is nothing before to compare it with"
             continue
@@ -100,19 +101,27 @@ def prepare(target: Target, made: Measured, settings: EvaluateSettings) -> tuple
             not_measured[name] = str(error)
     given = Given(
         trained=target.fetch(made.trained) / TrainedModel.MODEL,
-        base=models.get("base"),
+        base=models.get("base" if encoder is None else "mlm_base"),
         retrieval=target.fetch(embedded) / EmbeddedModel.MODEL if embedded else None,
-        encoder=models.get("encoder"),
+        encoder=None if encoder is None else models.get("base"),
         corpus=target.fetch(made.corpus) / Corpus.FILE,
         pairs=target.fetch(made.pairs),
-        documents=target.fetch(made.documents) / DocsSnapshot.FILE
-        if made.documents and settings.tags
-        else None,
+        documents=raw_documents(target, made.documents) if made.documents and settings.tags else {},
         languages=made.corpus.main_languages(),
         max_seq_length=made.tokenized.max_seq_length,
         settings=settings,
     )
     return given, {"not_measured": not_measured}
+
+
+def raw_documents(target: Target, snapshot: DocsSnapshot) -> dict[str, Path]:
+    """The files of the documents as they were, those of each source of a joint corpus; none if one is gone.
+
+    By what the paths of the documents begin with in the corpus.
+    """
+    folders = {before: target.fetch_kept(DocsSnapshot, key) for before, key in snapshot.keys().items()}
+    found = {before: folder / DocsSnapshot.FILE for before, folder in folders.items() if folder is not None}
+    return found if len(found) == len(folders) else {}
 
 
 def measure(given: Given, figures: dict[str, Any]) -> None:
@@ -137,7 +146,10 @@ def measure(given: Given, figures: dict[str, Any]) -> None:
     for number, (name, probe) in enumerate(probes.items()):
         tell(f"Measuring {name.replace('_', ' ')}", number / len(probes))
         try:
-            figures[name] = probe(given)
+            told = probe(given)
+            parts = told.pop("not_measured", {})
+            figures["not_measured"] |= {f"{name}_{part}": reason for part, reason in parts.items()}
+            figures[name] = told
         except StoreError:
             raise
         # What torch says of memory, and of a model that it cannot compute, is no reason to lose the rest.

@@ -7,7 +7,7 @@ sample and one held-out one.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,28 +74,24 @@ def folders(paths: Sequence[str]) -> dict[str, str]:
     return {path: parts[0] for path, parts in inside.items()}
 
 
-def fields(documents: Path | None, paths: Sequence[str], name: str) -> dict[str, str]:
+def fields(documents: Mapping[str, Path], paths: Sequence[str], name: str) -> dict[str, str]:
     """By path the value of a field of the front matter; pages without it are left out.
 
     Args:
-        documents: the file of `DocsSnapshot`.
+        documents: the files of `DocsSnapshot` by what their documents' paths begin with.
 
     Raises:
         NotMeasured: the documents as they were are not at hand.
     """
-    import pyarrow.parquet as pq
-
-    if documents is None or not documents.is_file():
+    if not documents:
         raise NotMeasured(f"the front matter, of which {name} is a field, is not at hand")
-    found = {}
-    with pq.ParquetFile(documents) as stored:
-        wanted = set(paths)
-        for batch in stored.iter_batches(64, columns=["path", "content"]):
-            for row in batch.to_pylist():
-                if row["path"] in wanted and row["content"] is not None:
-                    source = row["content"].decode("utf-8", errors="replace")
-                    if value := front_matter_value(source, name):
-                        found[row["path"]] = value
+    found, wanted = {}, set(paths)
+    for before, file in documents.items():
+        for path, content in _raw(file):
+            if before + path in wanted and content is not None:
+                source = content.decode("utf-8", errors="replace")
+                if value := front_matter_value(source, name):
+                    found[before + path] = value
     return found
 
 
@@ -139,6 +135,15 @@ def told_apart(
     answers = np.array([labels[page.path] for page in held_out])
     hits: Floats = (probe.predict(asked) == answers).astype(np.float64)
     return hits
+
+
+def _raw(file: Path) -> Iterator[tuple[str, bytes | None]]:
+    """The paths of a snapshot's documents and their bytes."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as stored:
+        for batch in stored.iter_batches(64, columns=["path", "content"]):
+            yield from zip(batch["path"].to_pylist(), batch["content"].to_pylist(), strict=True)
 
 
 def _beginnings(given: Given, split: str) -> list[Document]:

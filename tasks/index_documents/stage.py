@@ -102,9 +102,7 @@ def raw_lines(target: Target, snapshot: DocsSnapshot, passages: Path) -> list[in
     for place, row in enumerate(rows):
         of_path.setdefault(row[0], []).append(place)
     lines: list[int | None] = [None] * len(rows)
-    parts = {part["name"]: str(part["key"]) for part in snapshot.parts} or {"": snapshot.key}
-    for name, key in parts.items():
-        before = f"{name}:" if snapshot.parts else ""
+    for before, key in snapshot.keys().items():
         own = {path.removeprefix(before) for path in of_path if path.startswith(before)}
         file = _documents(target, key)
         for path, raw in raw_documents(file, own) if file is not None else ():
@@ -118,11 +116,10 @@ def raw_lines(target: Target, snapshot: DocsSnapshot, passages: Path) -> list[in
 
 def _documents(target: Target, key: str) -> Path | None:
     """A snapshot's file; None where the store has none any more, or none that can be read as one."""
-    uri = target.store.uri(DocsSnapshot.stage, key)
-    if target.store.manifest(uri) is None:
-        stage_logger().warning("%s is not there any more: links will lead to documents, not to lines", uri)
+    folder = target.fetch_kept(DocsSnapshot, key)
+    if folder is None:
+        stage_logger().warning("Links will lead to documents, not to lines")
         return None
-    folder = target.store.fetch(uri, target.scratch("fetched", DocsSnapshot.stage, key))
     file = folder / DocsSnapshot.FILE
     return file if file.is_file() else None
 

@@ -126,7 +126,7 @@ def probes_table(record: EvaluatedModel) -> str:
             rows.append((f"{label}{_of(name, found)}", *figures, _apart(found, form)))
     lines = [table(("probe", "before", "after", "difference"), rows, right=(1, 2, 3))] if rows else []
     lines += [
-        f"- not measured: {text(name.replace('_', ' '))}: {text(reason)}"
+        f"- not measured: {text(SYSTEMS.get(name, name.replace('_', ' ')))}: {text(reason)}"
         for name, reason in record.not_measured.items()
     ]
     return "\n\n".join([*lines[: len(rows) > 0], "\n".join(lines[len(rows) > 0 :])]).strip()

@@ -55,6 +55,14 @@ class Target:
         """A verified local copy of an earlier stage's files, kept in the work folder."""
         return self.store.fetch(parent.uri, self.scratch("fetched", parent.stage, parent.key))
 
+    def fetch_kept(self, kind: type[Record], key: str) -> Path | None:
+        """A verified local copy of a result that may be gone from the store: then None, and a warning."""
+        uri = self.store.uri(kind.stage, key)
+        if self.store.manifest(uri) is None:
+            stage_logger().warning("%s is not there any more", uri)
+            return None
+        return self.store.fetch(uri, self.scratch("fetched", kind.stage, key))
+
     @contextmanager
     def building(self) -> Iterator[Path]:
         """A fresh scratch folder for the result, removed afterwards.

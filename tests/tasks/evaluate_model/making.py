@@ -95,7 +95,7 @@ def given() -> Given:
         encoder=base,
         corpus=file,
         pairs=folder / "pairs",
-        documents=None,
+        documents={},
         languages=["en"],
         max_seq_length=32,
         settings=EvaluateSettings(),

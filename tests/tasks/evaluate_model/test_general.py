@@ -36,6 +36,7 @@ def test_both_models_read_the_same(folder):
     assert found["low"] < found["difference"] < found["high"]
     assert found["masked_tokens"] > 100
     assert found["difference"] != 0
+    assert found["not_measured"] == {}
     same = general(replace(given_with(general_texts=str(folder)), base=models()[1]))
     assert (same["difference"], same["low"], same["high"]) == (0, 0, 0)
     assert same["after"] == found["after"]
@@ -55,6 +56,7 @@ def test_a_base_that_fills_no_masks_is_no_base(folder, tmp_path_factory):
     found = general(replace(given_with(general_texts=str(folder)), base=headless))
     assert (found["before"], found["difference"]) == (None, None)
     assert found["after"] > 0
+    assert "no weights of a head that fills masks" in found["not_measured"]["before"]
     with pytest.raises(NotMeasured, match="no weights of a head"):
         general(replace(given_with(general_texts=str(folder)), trained=headless))
 

@@ -45,14 +45,15 @@ def test_a_field_of_the_front_matter_is_the_class(monkeypatch, tmp_path):
     rows = [{"path": path, "content": text.encode()} for path, text in documents().items()]
     rows[0]["content"] = None
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "documents.parquet")
-    found = fields(tmp_path / "documents.parquet", list(documents())[:4], "ms.topic")
+    file = {"": tmp_path / "documents.parquet"}
+    found = fields(file, list(documents())[:4], "ms.topic")
     assert list(found.values()) == ["how-to", "concept", "concept"]
-    told = tags(replace(given_with(tags="ms.topic"), documents=tmp_path / "documents.parquet"))
+    told = tags(replace(given_with(tags="ms.topic"), documents=file))
     assert (told["field"], told["classes"], told["documents"]) == ("ms.topic", 2, 7)
     with pytest.raises(NotMeasured, match=r"of which ms\.topic is a field"):
         tags(given_with(tags="ms.topic"))
     with pytest.raises(NotMeasured, match="0 classes"):
-        tags(replace(given_with(tags="author"), documents=tmp_path / "documents.parquet"))
+        tags(replace(given_with(tags="author"), documents=file))
 
 
 def test_classes_need_documents_on_both_sides():
