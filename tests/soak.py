@@ -256,6 +256,12 @@ def live(scene: Scene, kind: str, targets: list[str], report: Report, deadline: 
     sys.stderr.write(f"{name} ({kind}) ended with the same weights\n")
 
 
+def spread(targets: tuple[str, ...], most: int) -> list[str]:
+    """At most so many of the targets, in their order: few kills are spread over all stages."""
+    count = min(most, len(targets))
+    return [targets[number * len(targets) // count] for number in range(count)]
+
+
 def reached(stage: str, target: str) -> bool:
     """Whether a run is at `target` or beyond it."""
     order = list(STAGES)
@@ -307,7 +313,7 @@ def soak(
         while len(report.kills) < kills and time.monotonic() < began + seconds:
             kind = kinds[sum(report.lives.values()) % len(kinds)]
             missing = kills - len(report.kills)
-            live(scene, kind, list(targets[:missing]), report, began + seconds)
+            live(scene, kind, spread(targets, missing), report, began + seconds)
     report.seconds = time.monotonic() - began
     return report
 

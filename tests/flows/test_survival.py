@@ -6,7 +6,7 @@ import math
 from tasks.run.plan import make_plan
 from tasks.settings import Settings
 from tests.run_process import start_run
-from tests.soak import EMBED, SETTINGS, STAGES, gone_on_from, soak, stage_of, table
+from tests.soak import EMBED, SETTINGS, STAGES, TARGETS, gone_on_from, soak, spread, stage_of, table
 
 
 def test_killed_runs_end_with_the_same_weights(server_url, tmp_path):
@@ -44,6 +44,16 @@ def test_a_log_tells_the_stage():
     assert gone_on_from("Resuming from step 5 of 60\n") == 5
     assert stage_of(log + first + "Task run 'embed-1a2' - Finished in state Completed()\n") == "models"
     assert list(STAGES)[-1] == "end"
+
+
+def test_few_kills_reach_all_parts_of_a_run():
+    """As many as are wanted, in the order of the stages, within both trainings too."""
+    for most in range(5, len(TARGETS)):
+        found = spread(TARGETS, most)
+        assert len(found) == most
+        assert sorted(found, key=TARGETS.index) == found
+        assert {"start", "training", "embedding"} <= set(found)
+    assert spread(TARGETS, len(TARGETS)) == spread(TARGETS, 99) == list(TARGETS)
 
 
 def test_who_waits_is_told_once(repositories, server_url, tmp_path):
