@@ -19,5 +19,5 @@ def embedding_card(target: "Target", record: EmbeddedModel) -> str:
         f"From {code(record.base)}: {record.pairs:,} pairs, {record.global_step:,} steps{resumed}, "
         f"{record.pairs_per_second:,.0f} pairs/s on {text(record.device)} ({record.precision}); "
         f"loss {record.loss:.3f} at the end, at most {record.peak_memory_bytes / 1e9:.1f} GB of memory.\n\n"
-        f"{loss_curve(record.history)}\n"
+        f"{loss_curve(record.history, unit='loss of ranking')}\n"
     )

@@ -60,7 +60,7 @@ def sections(lineage: Lineage) -> Iterator[Section]:
                 html(
                     f"From {code(embedded.base)}: {embedded.pairs:,} pairs, {embedded.global_step:,} steps, "
                     f"{embedded.pairs_per_second:,.0f} pairs/s on {text(embedded.device)}.\n\n"
-                    f"{loss_curve(embedded.history)}"
+                    f"{loss_curve(embedded.history, unit='loss of ranking')}"
                 )
             ),
         )

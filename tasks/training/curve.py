@@ -14,6 +14,7 @@ _MOST_POINTS = 300
 _TRAIN, _HELD_OUT, _INK = "#4c8dff", "#ff9f43", "#8a8f98"
 """Colours that can be read on the UI's dark and on its light ground."""
 
+NATS = "loss (nats a masked token)"
 Point = tuple[float, float]
 
 
@@ -23,6 +24,7 @@ def loss_curve(
     eval_before: float | None = None,
     eval_after: float | None = None,
     total: int | None = None,
+    unit: str = NATS,
 ) -> str:
     """Markdown with the training loss as a line and the held-out losses as dots, or nothing to show yet.
 
@@ -31,6 +33,7 @@ def loss_curve(
         eval_before: held-out loss (nats a masked token) at step 0.
         eval_after: the same at the last step.
         total: steps of the whole run, where the curve is still growing.
+        unit: what the loss is called.
     """
     line = [(float(p["step"]), float(p["loss"])) for p in history if "loss" in p]
     dots = [(float(p["step"]), float(p["eval_loss"])) for p in history if "eval_loss" in p]
@@ -41,11 +44,11 @@ def loss_curve(
         dots = [dot for dot in dots if dot[0] != last] + [(last, eval_after)]
     if not line:
         return ""
-    svg = draw(thinned(line), dots, end=max(last, float(total or 0)))
+    svg = draw(thinned(line), dots, end=max(last, float(total or 0)), unit=unit)
     return f"![loss curve](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
-def draw(line: Sequence[Point], dots: Sequence[Point], *, end: float) -> str:
+def draw(line: Sequence[Point], dots: Sequence[Point], *, end: float, unit: str) -> str:
     """The picture: `line` and `dots` are (step, loss), the x axis goes from 0 to `end`."""
     losses = [loss for _, loss in (*line, *dots)]
     low, high = min(losses), max(losses)
@@ -79,10 +82,13 @@ def draw(line: Sequence[Point], dots: Sequence[Point], *, end: float) -> str:
     legend = (
         f'<path d="M{_LEFT} 16h22" stroke="{_TRAIN}" stroke-width="2"/>'
         f'<text x="{_LEFT + 28}" y="20">training</text>'
-        f'<circle cx="{_LEFT + 106}" cy="16" r="4" fill="{_HELD_OUT}"/>'
-        f'<text x="{_LEFT + 116}" y="20">held out</text>'
-        f'<text x="{WIDTH - _RIGHT}" y="20" text-anchor="end">loss (nats a masked token) by step</text>'
+        f'<text x="{WIDTH - _RIGHT}" y="20" text-anchor="end">{unit} by step</text>'
     )
+    if dots:
+        legend += (
+            f'<circle cx="{_LEFT + 106}" cy="16" r="4" fill="{_HELD_OUT}"/>'
+            f'<text x="{_LEFT + 116}" y="20">held out</text>'
+        )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12" fill="{_INK}">'

@@ -32,6 +32,16 @@ def test_held_out_losses_are_dots_and_training_is_a_line():
     ]
 
 
+def test_a_curve_is_labelled_with_what_it_shows():
+    """A loss of another kind is not in nats a masked token, and what is not drawn is not explained."""
+    history = [{"step": 1, "loss": 9.0}, {"step": 2, "loss": 7.0}]
+    told = {text.text for text in picture(loss_curve(history, unit="loss of ranking")).iter(f"{SVG}text")}
+    assert "loss of ranking by step" in told
+    assert "held out" not in told
+    told = {text.text for text in picture(loss_curve(history, eval_before=9.5)).iter(f"{SVG}text")}
+    assert {"loss (nats a masked token) by step", "held out"} <= told
+
+
 def test_a_run_without_log_points_has_no_curve():
     """Nothing is drawn before the first log point."""
     assert loss_curve([], eval_before=9.0) == ""
