@@ -59,10 +59,6 @@ class DocsSnapshot(Record):
     parts: list[dict[str, Any]] = field(default_factory=list)
     """Of a joint snapshot, those that it is made of: `name`, `source`, `commit_sha`, `licenses`, `key`."""
 
-    def keys(self) -> dict[str, str]:
-        """The keys of the snapshots that have the bytes, by what their documents' paths begin with."""
-        return {f"{part['name']}:": part["key"] for part in self.parts} or {"": self.key}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus(Record):

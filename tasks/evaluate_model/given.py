@@ -21,7 +21,9 @@ class Given:
     retrieval: Path | None
     """The retrieval model, where there is one."""
     encoder: Path | None
-    """What the retrieval model began from, where that is not this run's model."""
+    """What the retrieval model began from, where that is not this run's model and is at hand."""
+    begun: bool
+    """Whether the retrieval model began from another model than this run's."""
     corpus: Path
     """The file of `Corpus`."""
     pairs: Path

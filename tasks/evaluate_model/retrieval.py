@@ -80,8 +80,8 @@ def primary(asked: Asked, system: str) -> float:
 
 
 def is_begun(given: Given) -> bool:
-    """Whether there is a retrieval model that began from a given one, which then is `base`."""
-    return given.retrieval is not None and given.encoder is not None
+    """Whether there is a retrieval model that began from a given one, which then is `base`, if at hand."""
+    return given.retrieval is not None and given.begun
 
 
 def dense_folders(given: Given) -> dict[str, Path]:

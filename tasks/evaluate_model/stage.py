@@ -104,6 +104,7 @@ def prepare(target: Target, made: Measured, settings: EvaluateSettings) -> tuple
         base=models.get("base" if encoder is None else "mlm_base"),
         retrieval=target.fetch(embedded) / EmbeddedModel.MODEL if embedded else None,
         encoder=None if encoder is None else models.get("base"),
+        begun=encoder is not None,
         corpus=target.fetch(made.corpus) / Corpus.FILE,
         pairs=target.fetch(made.pairs),
         documents=raw_documents(target, made.documents) if made.documents and settings.tags else {},
@@ -119,9 +120,10 @@ def raw_documents(target: Target, snapshot: DocsSnapshot) -> dict[str, Path]:
 
     By what the paths of the documents begin with in the corpus.
     """
-    folders = {before: target.fetch_kept(DocsSnapshot, key) for before, key in snapshot.keys().items()}
-    found = {before: folder / DocsSnapshot.FILE for before, folder in folders.items() if folder is not None}
-    return found if len(found) == len(folders) else {}
+    folders = target.fetch_sources(snapshot).items()
+    files = {before: folder / DocsSnapshot.FILE for before, folder in folders}
+    whole = len(files) == max(1, len(snapshot.parts)) and all(file.is_file() for file in files.values())
+    return files if whole else {}
 
 
 def measure(given: Given, figures: dict[str, Any]) -> None:

@@ -102,26 +102,19 @@ def raw_lines(target: Target, snapshot: DocsSnapshot, passages: Path) -> list[in
     for place, row in enumerate(rows):
         of_path.setdefault(row[0], []).append(place)
     lines: list[int | None] = [None] * len(rows)
-    for before, key in snapshot.keys().items():
+    sources = target.fetch_sources(snapshot)
+    if len(sources) < max(1, len(snapshot.parts)):
+        stage_logger().warning("Some links will lead to documents, not to lines")
+    for before, folder in sources.items():
         own = {path.removeprefix(before) for path in of_path if path.startswith(before)}
-        file = _documents(target, key)
-        for path, raw in raw_documents(file, own) if file is not None else ():
+        file = folder / DocsSnapshot.FILE
+        for path, raw in raw_documents(file, own) if file.is_file() else ():
             known, heading = RawLines(raw), None
             for place in sorted(of_path[before + path], key=lambda one: rows[one][3]):
                 _, its, text, _ = rows[place]
                 lines[place] = known.find(its, text, is_first=its != heading)
                 heading = its
     return lines
-
-
-def _documents(target: Target, key: str) -> Path | None:
-    """A snapshot's file; None where the store has none any more, or none that can be read as one."""
-    folder = target.fetch_kept(DocsSnapshot, key)
-    if folder is None:
-        stage_logger().warning("Links will lead to documents, not to lines")
-        return None
-    file = folder / DocsSnapshot.FILE
-    return file if file.is_file() else None
 
 
 def _told(passages: int, source: str) -> Callable[[int], None]:

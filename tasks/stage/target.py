@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from tasks.errors import DocsMlmError, StoreError
 from tasks.machine import is_disk_full
-from tasks.records import Record
+from tasks.records import DocsSnapshot, Record
 from tasks.stage.log import stage_logger
 from tasks.stage.progress import current_bar, watched
 from tasks.store.folders import Store
@@ -55,13 +55,20 @@ class Target:
         """A verified local copy of an earlier stage's files, kept in the work folder."""
         return self.store.fetch(parent.uri, self.scratch("fetched", parent.stage, parent.key))
 
-    def fetch_kept(self, kind: type[Record], key: str) -> Path | None:
-        """A verified local copy of a result that may be gone from the store: then None, and a warning."""
-        uri = self.store.uri(kind.stage, key)
-        if self.store.manifest(uri) is None:
-            stage_logger().warning("%s is not there any more", uri)
-            return None
-        return self.store.fetch(uri, self.scratch("fetched", kind.stage, key))
+    def fetch_sources(self, snapshot: DocsSnapshot) -> dict[str, Path]:
+        """Copies of the snapshots that have the bytes of one, by what their documents' paths begin with.
+
+        Of a joint one those are its parts. Any that the store has no more is left out, with a warning.
+        """
+        keys = {f"{part['name']}:": part["key"] for part in snapshot.parts} or {"": snapshot.key}
+        found = {}
+        for before, key in keys.items():
+            uri = self.store.uri(snapshot.stage, key)
+            if self.store.manifest(uri) is None:
+                stage_logger().warning("%s is not there any more", uri)
+                continue
+            found[before] = self.store.fetch(uri, self.scratch("fetched", snapshot.stage, key))
+        return found
 
     @contextmanager
     def building(self) -> Iterator[Path]:

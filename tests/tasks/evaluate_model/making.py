@@ -93,6 +93,7 @@ def given() -> Given:
         base=base,
         retrieval=retriever,
         encoder=base,
+        begun=True,
         corpus=file,
         pairs=folder / "pairs",
         documents={},

@@ -73,7 +73,9 @@ def test_a_retrieval_model_of_this_runs_model_is_beside_the_one_base():
         ("adapted", trained),
         ("retrieval", retriever),
     ]
-    own = replace(given(), encoder=None)
+    away = dense_folders(replace(given(), encoder=None))
+    assert away == {"mlm_base": base, "adapted": trained, "retrieval": retriever}, "it began from no other"
+    own = replace(given(), encoder=None, begun=False)
     assert dense_folders(own) == {"base": base, "adapted": trained, "retrieval": retriever}
     alone = replace(own, retrieval=None)
     found = retrieval(alone)
