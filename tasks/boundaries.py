@@ -6,6 +6,7 @@ item, a table row or a line of code. A word is what the tokenizer's pre-tokenize
 punctuation, so a URL or a command line is many words.
 """
 
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,6 +17,9 @@ INSIDE_WORD, WORD, SENTENCE = 0, 1, 2
 """What begins at a token: nothing, a word, or a sentence (and so a word)."""
 LANGUAGE = "en"
 """Of the lists of abbreviations; other languages that end sentences with a full stop split well enough."""
+_MAY_END = re.compile(r"[^.!?\x80-\U0010ffff]*+[.!?\x80-\U0010ffff]\S*+\s")
+"""Begins a line in which a sentence may end before the line does: there is a mark that ends one, in any
+script, and white space somewhere behind it. Most lines have none, and need not be split."""
 
 Levels = npt.NDArray[np.uint8]
 
@@ -33,12 +37,12 @@ def sentence_starts(text: str, code_spans: list[dict[str, int]]) -> list[int]:
     for line in text.split("\n"):
         while span["end"] <= place:
             span = next(spans)
-        if not line.strip():
+        if not line or line.isspace():
             pass
-        elif span["start"] <= place:
-            starts.append(place)
-        else:
+        elif span["start"] > place and _MAY_END.match(line):
             starts += _sentences(line, place)
+        else:
+            starts.append(place)
         place += len(line) + 1
     return starts
 
@@ -65,8 +69,11 @@ def boundary_levels(
         starts: (tokens,) the first character of each token.
         sentences: the characters at which sentences begin.
     """
-    words = np.array([-1 if word is None else word for word in word_ids], np.int64)
-    levels = np.where(np.diff(words, prepend=-2) != 0, WORD, INSIDE_WORD).astype(np.uint8)
+    if None in word_ids:
+        word_ids = [-1 if word is None else word for word in word_ids]
+    words = np.fromiter(word_ids, np.int32, len(word_ids))
+    levels = np.full(len(words), WORD, np.uint8)
+    levels[1:][words[1:] == words[:-1]] = INSIDE_WORD
     first = np.searchsorted(starts, np.array(sentences, np.int64))
     levels[first[first < len(levels)]] = SENTENCE
     return levels

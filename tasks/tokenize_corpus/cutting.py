@@ -10,6 +10,15 @@ FILL = 0.9
 
 PARAGRAPH, LINE, SENTENCE, WORD, INSIDE = 4, 3, 2, 1, 0
 """How good a place is for a cut: before a paragraph, a line, a sentence, a word, or inside a word."""
+_IS_STOP = np.isin(np.arange(129), [ord(mark) for mark in ".!?:;"])
+"""(129,) by the number of a character whether it ends a sentence; the last is for all beyond ASCII."""
+
+
+def code_points(text: str) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint32]:
+    """(characters,) the numbers of the characters, in one byte each where that is enough."""
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def boundary_scores(text: str, starts: Ints, ends: Ints) -> Ints:
@@ -20,11 +29,11 @@ def boundary_scores(text: str, starts: Ints, ends: Ints) -> Ints:
         starts: (tokens,) the first character of each token.
         ends: (tokens,) one past the last character of each token.
     """
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    newlines = np.concatenate(([0], np.cumsum(points == ord("\n"))))
+    points = code_points(text)
+    newlines = np.concatenate(([0], np.cumsum(points == ord("\n"), dtype=np.int32)))
     before = np.concatenate((starts[:1], ends[:-1]))
     crossed = newlines[starts] - newlines[np.minimum(before, starts)]
-    stops = np.isin(points[np.maximum(before - 1, 0)], [ord(mark) for mark in ".!?:;"])
+    stops = _IS_STOP[np.minimum(points[np.maximum(before - 1, 0)], 128)]
     scores = np.where(starts > before, np.where(stops, SENTENCE, WORD), INSIDE)
     scores = np.where(crossed == 1, LINE, scores)
     return np.where(crossed > 1, PARAGRAPH, scores).astype(np.int64)
@@ -45,15 +54,15 @@ def cut_windows(scores: Ints, room: int) -> Ints:
     """
     windows: list[tuple[int, int]] = []
     start, total = 0, len(scores)
+    # Score first, then nearness to the even share, by the distance from it.
+    weights, distances = scores * (total + 1), np.abs(np.arange(-room, room + 1))
     while total - start > room:
         left = total - start
         pieces = max(2, -int(-left // (room * FILL)))
         share = min(room, -(-left // pieces))
-        low = start + max(1, share * 3 // 4, left - (pieces - 1) * room)
-        places = np.arange(low, start + room + 1)
-        # Score first, then nearness to the even share.
-        rank = scores[places] * (total + 1) - np.abs(places - (start + share))
-        cut = int(places[np.argmax(rank)])
+        least = max(1, share * 3 // 4, left - (pieces - 1) * room)
+        near = distances[room + least - share : 2 * room + 1 - share]
+        cut = start + least + int((weights[start + least : start + room + 1] - near).argmax())
         windows.append((start, cut))
         start = cut
     if total > start:

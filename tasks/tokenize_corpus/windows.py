@@ -32,8 +32,13 @@ while these are cut."""
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
     """The special tokens that the tokenizer puts before and after a text: for BERT ([CLS], [SEP])."""
-    # A vocabulary may lack "a", and [UNK] is special too: what tells is which tokens stand for the text.
-    for text in chain(["a"], tokenizer.get_vocab()):
+
+    def texts() -> Iterator[str]:
+        yield "a"
+        yield from tokenizer.get_vocab()  # which may lack "a"
+
+    # [UNK] is special too: what tells is which tokens stand for the text.
+    for text in texts():
         encoded_text = tokenizer(text)
         of_text = [place for place, part in enumerate(encoded_text.sequence_ids(0)) if part is not None]
         if of_text:
@@ -157,9 +162,10 @@ def read_tokens(index: int, text: str, spans: list[dict[str, int]], encoding: An
         index: its place in the split.
         spans: character ranges of its code.
     """
-    ids = np.array(encoding.ids, np.int32)
+    numbers = encoding.ids
+    ids = np.fromiter(numbers, np.int32, len(numbers))
     offsets = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(ids)).reshape(-1, 2)
-    starts = offsets[:, 0]
+    starts = np.ascontiguousarray(offsets[:, 0])
     levels = boundary_levels(encoding.word_ids, starts, sentence_starts(text, spans))
     return Tokenized(index, ids, code_flags(spans, starts), levels), offsets
 

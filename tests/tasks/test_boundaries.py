@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import sentencex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.boundaries import INSIDE_WORD, SENTENCE, WORD, boundary_levels, sentence_starts
+from tasks.boundaries import INSIDE_WORD, LANGUAGE, SENTENCE, WORD, boundary_levels, sentence_starts
 from tests.tiny import tiny_tokenizer
 
 
@@ -48,6 +49,18 @@ def test_starts_are_in_order_and_lose_nothing(text: str) -> None:
     lines = [place for place, mark in enumerate("\n" + text) if mark == "\n"]
     filled = [a for a in lines if text[a:].split("\n")[0].strip()]
     assert set(filled) <= set(starts)
+
+
+@given(st.text(st.sampled_from("aB.!? \t\"'()[1é。؟"), min_size=1, max_size=60).filter(str.strip))
+@settings(max_examples=500, deadline=None)
+def test_no_line_is_left_whole_that_the_splitter_would_split(line: str) -> None:
+    """A line that is not given to the splitter is one in which it would find no end of a sentence."""
+    ends, place = [0], 0
+    for piece in sentencex.segment(LANGUAGE, line):
+        place += len(piece)
+        if piece[-1:].isspace() and place < len(line):
+            ends.append(place)
+    assert sentence_starts(line, []) == ends
 
 
 def test_a_url_is_many_words() -> None:

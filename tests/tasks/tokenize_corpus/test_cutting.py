@@ -29,4 +29,7 @@ def test_boundaries_come_from_the_text():
     text = "ab. cd\nef\n\nghij"
     starts = np.array([0, 2, 4, 7, 11, 13])
     ends = np.array([2, 3, 6, 9, 13, 15])
-    assert boundary_scores(text, starts, ends).tolist() == [0, 0, SENTENCE, LINE, PARAGRAPH, 0]
+    expected = [0, 0, SENTENCE, LINE, PARAGRAPH, 0]
+    assert boundary_scores(text, starts, ends).tolist() == expected
+    assert boundary_scores(text.replace("a", "é"), starts, ends).tolist() == expected
+    assert boundary_scores(text.replace(".", "\u3002"), starts, ends).tolist() == [0, 0, WORD, *expected[3:]]
