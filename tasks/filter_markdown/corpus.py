@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import UserError
@@ -32,8 +34,10 @@ from tasks.filter_markdown.rows import (
     Row,
     cleaned_of,
     read_rows,
+    read_tables,
     row_of,
     rows_into,
+    with_column,
 )
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.machine import usable_cores
@@ -108,7 +112,7 @@ def filter_documents(
     if not decided.kept:
         by_reason = Counter([row["reason"] for row in passed.dropped] + decided.fates)
         raise UserError(nothing_left(by_reason, settings))
-    counts = write_corpus(target, read_rows(passed.file), decided, passed.dropped, settings)
+    counts = write_corpus(target, read_tables(passed.file), decided, passed.dropped, settings)
     paths = [path for path, fate in zip(passed.documents.paths, decided.fates, strict=True) if fate in SPLITS]
     Look(
         samples=samples_of(documents, target / Corpus.FILE, sampled(paths)),
@@ -158,7 +162,7 @@ def drop_lines(passed: Passed, gone: Counter[str], settings: FilterSettings) -> 
 
 def write_corpus(
     target: Path,
-    groups: Iterable[list[Row]],
+    tables: Iterable[pa.Table],
     decided: Decided,
     dropped: Sequence[Row],
     settings: FilterSettings,
@@ -166,7 +170,7 @@ def write_corpus(
     """The second pass: write the corpus and the list of dropped documents into the folder `target`.
 
     Args:
-        groups: documents that passed their own checks, those of one row group at a time.
+        tables: documents that passed their own checks, some at a time.
         decided: what becomes of them.
         dropped: documents that were dropped before.
     """
@@ -174,16 +178,15 @@ def write_corpus(
     characters = 0
     languages: Counter[str] = Counter()
     with pq.ParquetWriter(target / Corpus.FILE, CORPUS_SCHEMA, compression="zstd") as writer:
-        for rows in groups:
-            staying = []
-            for row, fate in zip(rows, fates, strict=False):
-                if fate in SPLITS:
-                    staying.append(row | {"split": fate})
-                else:
-                    gone.append({"path": row["path"], "blob_sha": row["blob_sha"], "reason": fate})
-            writer.write_table(pa.Table.from_pylist(staying, CORPUS_SCHEMA))
-            characters += sum(len(row["text"]) for row in staying)
-            languages.update(row["language"] for row in staying)
+        for table in tables:
+            table = with_column(table, "split", list(islice(fates, len(table))))
+            stays = pc.is_in(table["split"], pa.array(SPLITS))
+            staying = table.filter(stays)
+            leaving = table.filter(pc.invert(stays)).select(["path", "blob_sha", "split"])
+            gone += leaving.rename_columns(DROPPED_SCHEMA.names).to_pylist()
+            writer.write_table(staying.cast(CORPUS_SCHEMA))
+            characters += pc.sum(pc.utf8_length(staying["text"])).as_py() or 0
+            languages.update(staying["language"].to_pylist())
     gone.sort(key=lambda row: row["path"])
     pq.write_table(pa.Table.from_pylist(gone, DROPPED_SCHEMA), target / Corpus.DROPPED)
     held = decided.fates.count(EVAL)

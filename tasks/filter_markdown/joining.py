@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from tasks.filter_markdown.card import corpus_card
 from tasks.filter_markdown.corpus import FilterCounts, write_corpus
 from tasks.filter_markdown.dropping import EVAL, Fingerprints, decide
 from tasks.filter_markdown.look import SAMPLES, Look, ResidueCount
 from tasks.filter_markdown.near_duplicates import fingerprints
-from tasks.filter_markdown.rows import Row, read_rows
+from tasks.filter_markdown.rows import read_tables, with_column
 from tasks.filter_markdown.settings import FilterSettings
 from tasks.records import Corpus, DocsSnapshot
 from tasks.stage.stage import stage
@@ -34,24 +35,26 @@ def joint_path(source: str, path: str) -> str:
     return f"{source}:{path}"
 
 
-def joint_rows(corpora: Mapping[str, Path], file: str) -> Iterator[list[Row]]:
+def joint_tables(corpora: Mapping[str, Path], file: str) -> Iterator[pa.Table]:
     """The rows of `file` in each of the folders, with joint paths, in their order, some at a time."""
     for source, folder in sorted(corpora.items(), key=lambda item: joint_path(item[0], "")):
-        for rows in read_rows(folder / file):
-            yield [row | {"path": joint_path(source, row["path"])} for row in rows]
+        for table in read_tables(folder / file):
+            paths = [joint_path(source, path) for path in table["path"].to_pylist()]
+            yield with_column(table, "path", paths)
 
 
 def join_files(corpora: Mapping[str, Path], target: Path, settings: FilterSettings) -> FilterCounts:
     """Write the corpus and the list of dropped documents of the folders in `corpora`, by source."""
     documents, evaluated = Fingerprints(), bytearray()
-    for rows in joint_rows(corpora, Corpus.FILE):
-        for row, found in zip(rows, fingerprints([row["text"] for row in rows]), strict=True):
-            documents.add(row["path"], *found)
-            evaluated.append(row["split"] == EVAL)
+    for table in joint_tables(corpora, Corpus.FILE):
+        paths, texts, splits = (table[name].to_pylist() for name in ("path", "text", "split"))
+        for path, split, found in zip(paths, splits, fingerprints(texts), strict=True):
+            documents.add(path, *found)
+            evaluated.append(split == EVAL)
     # A group goes where its first document is: of no training document a near copy is held out.
     decided = decide(documents, settings, np.frombuffer(evaluated, np.uint8) == 1, ACROSS)
-    dropped = list(chain.from_iterable(joint_rows(corpora, Corpus.DROPPED)))
-    counts = write_corpus(target, joint_rows(corpora, Corpus.FILE), decided, dropped, settings)
+    dropped = [row for table in joint_tables(corpora, Corpus.DROPPED) for row in table.to_pylist()]
+    counts = write_corpus(target, joint_tables(corpora, Corpus.FILE), decided, dropped, settings)
     joint_look(corpora, decided.examples).write(target)
     return counts
 

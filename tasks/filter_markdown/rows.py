@@ -38,11 +38,21 @@ Row = dict[str, Any]
 """A document with the columns of `CORPUS_SCHEMA`, or one that was dropped with those of `DROPPED_SCHEMA`."""
 
 
-def read_rows(file: Path) -> Iterator[list[Row]]:
-    """The rows of a Parquet file in its order, some in memory at a time."""
+def read_tables(file: Path) -> Iterator[pa.Table]:
+    """A Parquet file in its order, some rows in memory at a time."""
     with pq.ParquetFile(file) as stored:
         for batch in stored.iter_batches(ROWS):
-            yield batch.to_pylist()
+            yield pa.Table.from_batches([batch])
+
+
+def read_rows(file: Path) -> Iterator[list[Row]]:
+    """The rows of a Parquet file in its order, some in memory at a time."""
+    return (table.to_pylist() for table in read_tables(file))
+
+
+def with_column(table: pa.Table, name: str, values: list[str]) -> pa.Table:
+    """The table with other texts in one of its columns."""
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.string()))
 
 
 @contextmanager
