@@ -17,7 +17,7 @@ def embedding_card(target: "Target", record: EmbeddedModel) -> str:
     resumed = f", resumed at step {record.resumed_from_step:,}" if record.resumed_from_step else ""
     return (
         f"From {code(record.base)}: {record.pairs:,} pairs, {record.global_step:,} steps{resumed}, "
-        f"{record.pairs_per_second:,.0f} pairs/s on {text(record.device)} ({record.precision}); "
+        f"{record.pairs_per_second:,.1f} pairs/s on {text(record.device)} ({record.precision}); "
         f"loss {record.loss:.3f} at the end, at most {record.peak_memory_bytes / 1e9:.1f} GB of memory.\n\n"
         f"{loss_curve(record.history, unit='loss of ranking')}\n"
     )

@@ -107,7 +107,7 @@ class Clock(TrainerCallback):
             )
         words = (
             f"Step {state.global_step:,} of {state.max_steps:,}: loss {loss:.3f}, "
-            f"{self.pairs_per_second:,.0f} pairs/s"
+            f"{self.pairs_per_second:,.1f} pairs/s"
         )
         stage_logger().info("%s", words)
         self.tell(words, state.global_step / max(1, state.max_steps))

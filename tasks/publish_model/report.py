@@ -59,7 +59,7 @@ def sections(lineage: Lineage) -> Iterator[Section]:
             wide(
                 html(
                     f"From {code(embedded.base)}: {embedded.pairs:,} pairs, {embedded.global_step:,} steps, "
-                    f"{embedded.pairs_per_second:,.0f} pairs/s on {text(embedded.device)}.\n\n"
+                    f"{embedded.pairs_per_second:,.1f} pairs/s on {text(embedded.device)}.\n\n"
                     f"{loss_curve(embedded.history, unit='loss of ranking')}"
                 )
             ),
