@@ -15,7 +15,7 @@ from tasks.stage.keys import Instead, MostUsed, StageSettings, is_marked
 
 Schema = dict[str, Any]
 EXPERT = "expert"
-FIRST = ("corpus", "at_once", "source", "sources", "model", "train", "embed", "tokenize", "publish", "store")
+FIRST = ("corpus", "at_once", "source", "sources", "model", "train", "embed", "tokenize", "store")
 """The order of the parameters in the form; those that are not named here follow."""
 BOUNDS = {
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern",

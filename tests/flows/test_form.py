@@ -22,9 +22,8 @@ SHOWN = {
                "JSON file": ["json_file"]},
     "model": {"Checkpoint": ["name_or_path"], "New BERT": ["from_scratch"]},
     "train": ["objective", "num_train_epochs", "max_steps"],
-    "embed": ["enabled", "start", "name_or_path"],
+    "embed": ["enabled"],
     "tokenize": ["max_seq_length"],
-    "publish": ["model_name"],
     "store": [],
 }  # fmt: skip
 
