@@ -15,6 +15,7 @@ beforehand: a few are timed first, and as many are made as fit in the seconds.
 import argparse
 import json
 import logging
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,14 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def begun_from(options: argparse.Namespace) -> Path:
+    """The folder of the model that learns from pairs."""
+    base, _, _ = weights(options.model)
+    if base is None:
+        sys.exit(f"--model {options.model} has random weights: give minilm, or a folder")
+    return Path(base)
+
+
 def mine(options: argparse.Namespace, folder: Path) -> Mined:
     """The documents' pairs by the product's own stages, and the held-out ones that are asked."""
     store = Store(str(folder / "store"))
@@ -126,12 +135,11 @@ def mine(options: argparse.Namespace, folder: Path) -> Mined:
 
 def pairs(options: argparse.Namespace, mined: Mined, folder: Path) -> list[dict[str, Any]]:
     """A retrieval model a seed, each beside BM25 and the base."""
-    base, _, _ = weights(options.model)
-    assert base is not None
+    base = begun_from(options)
     found = []
     for seed in range(options.seeds):
-        told = train_for(options.seconds, Path(base), mined.pairs, folder / f"pairs-{seed}", options, seed)
-        models = {"base": Path(base), "retrieval": folder / f"pairs-{seed}" / "model"}
+        told = train_for(options.seconds, base, mined.pairs, folder / f"pairs-{seed}", options, seed)
+        models = {"base": base, "retrieval": folder / f"pairs-{seed}" / "model"}
         found.append(told | ask(mined, models, [("retrieval", "base"), ("retrieval", "bm25")]))
         print(f"seed {seed}: {json.dumps(found[-1])}", flush=True)
     return found
@@ -159,13 +167,12 @@ def order(options: argparse.Namespace, mined: Mined, folder: Path) -> list[dict[
 
 def speed(options: argparse.Namespace, mined: Mined, folder: Path) -> list[dict[str, Any]]:
     """Both trainings in turns."""
-    base, _, _ = weights(options.model)
-    assert base is not None
+    base = begun_from(options)
     found = []
     for number in range(options.rounds):
-        theirs = stock(Path(base), mined.pairs, options.batch, options.steps, folder / f"stock-{number}")
+        theirs = stock(base, mined.pairs, options.batch, options.steps, folder / f"stock-{number}")
         changes = {"max_steps": options.steps, "batch_size": options.batch, "seed": number}
-        ours = run(Path(base), mined.pairs, folder / f"ours-{number}", changes)
+        ours = run(base, mined.pairs, folder / f"ours-{number}", changes)
         found.append({"sentence-transformers": theirs, "docs-mlm": ours["pairs_per_second"]})
         print(f"round {number}: {json.dumps(found[-1])}", flush=True)
     return found
