@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from tasks.filter_markdown.places import Heading, Link, Span
 
@@ -31,15 +32,15 @@ class Layout:
 
     def __init__(self) -> None:
         self._parts: list[str] = []
-        self._length = 0
-        self._code_spans: list[Span] = []
-        self._headings: list[Heading] = []
-        self._links: list[tuple[int, Sequence[Link]]] = []  # of each block with any, and where it begins
+        # Of code, of headings and of blocks with links: the number of the part that each is.
+        self._code: list[int] = []
+        self._headings: list[tuple[int, int, str]] = []
+        self._links: list[tuple[int, Sequence[Link]]] = []
         self._last_group = 0
         self._groups = 0
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._parts)
 
     def new_group(self) -> int:
         """A number for a list or table, whose lines stand together."""
@@ -62,36 +63,41 @@ class Layout:
             group: that of the list or table it is a line of, or 0.
             level: that of a heading, or 0; `anchor` is the name that its author gave it.
         """
-        if self._parts:
-            separator = "\n" if group and group == self._last_group else "\n\n"
-            self._parts.append(separator)
-            self._length += len(separator)
+        parts = self._parts
+        if parts:
+            parts.append("\n" if group and group == self._last_group else "\n\n")
         self._last_group = group
-        self._parts.append(text)
         if code:
-            self._code_spans.append((self._length, self._length + len(text)))
+            self._code.append(len(parts))
         elif level:
-            self._headings.append((self._length, self._length + len(text), level, anchor))
+            self._headings.append((len(parts), level, anchor))
         if links:
-            self._links.append((self._length, links))
-        self._length += len(text)
+            self._links.append((len(parts), links))
+        parts.append(text)
 
     def finish(self, title: str = "", description: str = "", *, above: bool = False) -> Cleaned:
         """What has been laid out; below the title if that is to stand `above`."""
-        headings, spans, text, by = self._headings, self._code_spans, "".join(self._parts), 0
+        parts, added = self._parts, 0
         if above and title:
-            by = len(title) + (2 if text else 0)
-            spans = [(start + by, end + by) for start, end in spans]
-            headings = [(a + by, b + by, level, anchor) for a, b, level, anchor in headings]
+            parts = [title, "\n\n", *parts] if parts else [title]
+            added = len(parts) - len(self._parts)
+        text, places = "".join(parts), [0, *accumulate(map(len, parts))]
+        headings = [
+            (places[n + added], places[n + added + 1], level, anchor) for n, level, anchor in self._headings
+        ]
+        if added:
             headings.insert(0, (0, len(title), 1, ""))
-            text = f"{title}\n\n{text}" if text else title
         if not title:
             title = next((text[start:end] for start, end, level, _ in headings if level == 1), "")
         return Cleaned(
             text=text,
-            code_spans=spans,
+            code_spans=[(places[n + added], places[n + added + 1]) for n in self._code],
             headings=headings,
-            links=[(at + a + by, at + b + by, target) for at, links in self._links for a, b, target in links],
+            links=[
+                (places[n + added] + start, places[n + added] + end, target)
+                for n, links in self._links
+                for start, end, target in links
+            ],
             title=" ".join(title.split()),
             description=description,
         )

@@ -50,6 +50,7 @@ class Reader:
         self._keep_code = keep_code
         self._code_in_prose = code_in_prose
         self._marks_elements, self._touches, self._change = rules.attributes, rules.touches, rules.only_change
+        self._guarded = rules.guarded
         self._parts: list[str] = []  # the words of the block that is being read
         self._special = (
             _ANY.search if not code_in_prose or rules.role else (SPECIAL.search if rules.touches else None)
@@ -127,8 +128,9 @@ class Reader:
         elif tag == "Heading":
             self._level, self._tags.anchor = _LEVELS[details["level"]], ""
         elif tag == "CodeBlock":
-            if title := _CODE_TITLE.search(details.get("Fenced", "") if type(details) is dict else ""):
-                self._layout.add(self._rules.templates.read(title[2].strip()))
+            title = _CODE_TITLE.search(details.get("Fenced", "") if type(details) is dict else "")
+            if title and (words := self._rules.templates.read(title[2].strip())):
+                self._layout.add(words)
         elif tag in _LISTS:
             self._lists.append(self._lists[0] if self._lists else self._layout.new_group())
         elif tag == "Table":
@@ -249,20 +251,24 @@ class Reader:
         """The words read so far, or what they were mended to, as one line, or as the author broke them."""
         if self._open:
             self._tags.resolve()
-        text = self._worded(mended or "".join(self._parts), heading)
+        text = mended or "".join(self._parts)
+        if self._touches or not text.isprintable() or "  " in text:
+            text = self._worded(text, heading)
+        else:  # nothing that is taken out or folded
+            text = text.strip(" ")
         if self._links:
             self._placed = placed(text, self._parts, self._links, self._worded)
             self._links.clear()
         self._parts.clear()
-        if self._touches:
-            self._rules.guarded.clear()
+        if self._guarded:
+            self._guarded.clear()
         return text
 
     def _worded(self, text: str, heading: bool = False) -> str:
         """Words of a block as they are laid out."""
         if self._change:
             text = self._change(text)
-            if self._rules.guarded:
+            if self._guarded:
                 text = self._rules.unguarded(text)
         elif self._touches:
             text = self._rules.applied(text, heading=heading)
