@@ -55,7 +55,7 @@ class Dialect:
 
     def concerns(self, source: str) -> bool:
         """Whether a source has marks that are not a line's."""
-        for character, begins, search in _looks(self):  # noqa: SIM110 - a generator takes twice the time
+        for character, begins, search in _looks(self):
             if character in source and begins in source and search(source):
                 return True
         return False
