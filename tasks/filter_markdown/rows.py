@@ -57,8 +57,8 @@ def with_column(table: pa.Table, name: str, values: list[str]) -> pa.Table:
 
 @contextmanager
 def rows_into(path: Path) -> Iterator[Callable[[Row], None]]:
-    """Within, what writes a document's row to the Parquet file `path`, a group at a time."""
-    with pq.ParquetWriter(path, CORPUS_SCHEMA, compression="zstd") as writer:
+    """Within, what writes a document's row to the Parquet file `path`, a group at a time; it is read once."""
+    with pq.ParquetWriter(path, CORPUS_SCHEMA, compression="lz4") as writer:
         group: list[Row] = []
 
         def write(row: Row) -> None:

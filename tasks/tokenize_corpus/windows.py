@@ -5,6 +5,7 @@ as the notebook did, which at 128 tokens trains on 7 % of a documentation corpus
 documents.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +26,12 @@ from tasks.tokenize_corpus.cutting import Ints, boundary_scores, cut_windows
 from tasks.tokenize_corpus.fitting import Fit
 from tasks.tokenize_corpus.settings import TokenizeSettings
 
-BATCH = 128
-"""Documents tokenized at once; the tokenizer spreads them over all cores, and the next ones are tokenized
-while these are cut."""
+BATCH = 32
+"""Documents tokenized at once."""
+_AHEAD = 2
+"""Batches that are tokenized while one is cut; the tokenizer spreads each over all cores, and waits for its
+longest document at the end."""
+_LOG_SECONDS = 5.0
 
 
 def special_frame(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -127,8 +131,8 @@ def code_flags(spans: list[dict[str, int]], starts: Ints) -> npt.NDArray[np.bool
 
 
 def encoded(documents: Any, backend: Any) -> Iterator[tuple[int, Any, Any]]:
-    """Batches of documents: the first one's place, the batch, and its encodings, made one batch ahead."""
-    with ThreadPoolExecutor(1) as ahead:
+    """Batches of documents: the first one's place, the batch, and its encodings, made some batches ahead."""
+    with ThreadPoolExecutor(_AHEAD) as ahead:
 
         def start(first: int) -> tuple[int, Any, Any]:
             batch = documents[first : first + BATCH]
@@ -137,7 +141,7 @@ def encoded(documents: Any, backend: Any) -> Iterator[tuple[int, Any, Any]]:
         waiting: deque[tuple[int, Any, Any]] = deque()
         for place in range(0, len(documents), BATCH):
             waiting.append(start(place))
-            if len(waiting) > 1:
+            if len(waiting) > _AHEAD:
                 first, batch, encodings = waiting.popleft()
                 yield first, batch, encodings.result()
         for first, batch, encodings in waiting:
@@ -170,6 +174,13 @@ def read_tokens(index: int, text: str, spans: list[dict[str, int]], encoding: An
     return Tokenized(index, ids, code_flags(spans, starts), levels), offsets
 
 
+def cuts_of(text: str, offsets: Ints, mode: str, room: int) -> Ints:
+    """(windows, 2) where each window of a document starts and ends; `offsets` as of `read_tokens`."""
+    if mode == "truncate":
+        return cut_windows(np.zeros(min(room, len(offsets)), np.int64), room)
+    return cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room)
+
+
 def tokenize_split(
     documents: Any,
     tokenizer: Any,
@@ -184,30 +195,26 @@ def tokenize_split(
         part: what share of all documents comes before this split, and what share is in it.
         fit: is told of every token.
     """
-    backend = tokenizer.backend_tokenizer
+    backend, logged = tokenizer.backend_tokenizer, time.monotonic()
     prefix, suffix = special_frame(tokenizer)
     backend.no_truncation()
     room = settings.max_seq_length - len(prefix) - len(suffix)
-    table, total, log = WindowTable(prefix, suffix), 0, stage_logger()
+    table, total = WindowTable(prefix, suffix), 0
     with special_tokens_as_text(backend):
         for first, batch, encodings in encoded(documents, backend):
             rows, cuts = [], []
-            for index, (text, spans, encoding) in enumerate(
-                zip(batch["text"], batch["code_spans"], encodings, strict=True), start=first
-            ):
-                row, offsets = read_tokens(index, text, spans, encoding)
+            each = zip(batch["text"], batch["code_spans"], encodings, strict=True)
+            for index, (text, *of_text) in enumerate(each, start=first):
+                row, offsets = read_tokens(index, text, *of_text)
                 total += len(row.ids)
                 rows.append(row)
                 if fit is not None:
                     fit.add(row.ids, row.levels, row.code)
-                if settings.mode == "truncate":
-                    cuts.append(cut_windows(np.zeros(min(room, len(row.ids)), np.int64), room))
-                else:
-                    cuts.append(cut_windows(boundary_scores(text, offsets[:, 0], offsets[:, 1]), room))
+                cuts.append(cuts_of(text, offsets, settings.mode, room))
             table.add(rows, cuts)
             done = first + len(rows)
             tell(f"Tokenized {done:,} {name} documents", part[0] + part[1] * done / len(documents))
-            log.info(
-                "Tokenized %d of %d %s documents into %d windows", done, len(documents), name, table.windows
-            )
+            if time.monotonic() - logged > _LOG_SECONDS or done == len(documents):
+                logged = time.monotonic()
+                stage_logger().info("%s: %d of %d documents tokenized", name, done, len(documents))
     return table, total
