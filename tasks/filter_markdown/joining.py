@@ -76,7 +76,7 @@ def recipe(settings: FilterSettings, parts: Mapping[str, str]) -> dict[str, Any]
     return {**settings.keyed(), "parts": dict(parts)}
 
 
-@stage(Corpus, version=3, parents=(DocsSnapshot,), recipe=recipe, card=corpus_card, bar="join")
+@stage(Corpus, version=4, parents=(DocsSnapshot,), recipe=recipe, card=corpus_card, bar="join")
 def join_corpora(
     target: Target, snapshot: DocsSnapshot, parts: dict[str, Target], settings: FilterSettings
 ) -> Corpus:

@@ -18,7 +18,7 @@ SPECIAL = re.compile(rf"[:\[{{@+=^~{OPEN}]")
 """What a mark of a builder has; code without any needs no guard."""
 _ROLE = re.compile(r"\{([A-Za-z][\w:.+-]*)\}\0([0-9]{1,9})\0")
 _DEFINITION = r":[ \t]"
-_ATTRIBUTES = re.compile(r"\{(?::|[ \t]*[#.][A-Za-z]|[^{}\n]*=)")
+_ATTRIBUTES = re.compile(r"\{(?::|[ \t]*[#.][\w:.-]|[^{}\n]*=)")
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from tasks.stage.target import Target
 
 
 @stage(
-    Corpus, version=3, parents=(DocsSnapshot,), recipe=FilterSettings.keyed, card=corpus_card, bar="filter"
+    Corpus, version=4, parents=(DocsSnapshot,), recipe=FilterSettings.keyed, card=corpus_card, bar="filter"
 )
 def filter_markdown(target: Target, snapshot: DocsSnapshot, settings: FilterSettings) -> Corpus:
     """Clean the documents, and keep those worth learning from."""

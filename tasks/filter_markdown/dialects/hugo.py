@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from tasks.filter_markdown.dialects.dialect import Dialect, mark
 from tasks.filter_markdown.templates import Piece, between, titles
 
-CODE = frozenset(
-    {"highlight", "code-toggle", "code", "codeblock", "command", "mermaid", "gravizo", "math", "katex"}
-)
+_CODE_NAMES = "highlight code-toggle code codeblock command output mermaid gravizo math katex"
+CODE = frozenset(_CODE_NAMES.split())
 """Shortcodes whose content is code."""
+_OF_FILE = re.compile(r"(?:^|\s)(?:file|filename|codeLang)\s*=")
+"""An argument that says of which file the content is: then it is code, whatever the shortcode's name."""
 _TITLED_NAMES = (
     "tab details expand collapse accordion accordion-item admonition note notice warning tip callout "
     "hint alert card section step box panel panel-item"
@@ -47,7 +48,8 @@ def templates(source: str) -> Iterator[Piece]:
             yield Piece(start=start, end=stop, shown=_title(name.lower(), arguments))
         else:
             low = name.lower()
-            yield Piece(start=start, end=stop, shown=_title(low, arguments), opens=low, code=low in CODE)
+            code = low in CODE or ("=" in arguments and _OF_FILE.search(arguments) is not None)
+            yield Piece(start=start, end=stop, shown=_title(low, arguments), opens=low, code=code)
 
 
 def _title(name: str, arguments: str) -> str:

@@ -1,7 +1,10 @@
 """DocFX: directives go and the words around them stay, references are read as names."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tasks.filter_markdown.cleaning import clean_text
 from tasks.filter_markdown.dialects import docfx
 from tests.tasks.filter_markdown.dialects.shown import shown
 
@@ -68,3 +71,13 @@ def test_columns_are_moved_to_the_left() -> None:
 def test_references_and_ids(source: str, text: str) -> None:
     """An API is read by its name, a heading without its id, in every spelling; in code both stay."""
     assert shown(source) == text
+
+
+@given(
+    name=st.from_regex(r"[\w:.-]{1,20}", fullmatch=True),
+    form=st.sampled_from(["{{#{}}}", "{{ #{} }}", "{{:#{}}}", "{{: #{} .note}}", "{{#{} .a .b}}"]),
+)
+def test_a_heading_of_any_id_is_read_without_it(name: str, form: str) -> None:
+    """Whatever characters an id begins with and is made of, and whatever else stands in the braces."""
+    cleaned = clean_text(f"Above\n\n## Rotate keys {form.format(name)}\n\nBelow")
+    assert cleaned.text == "Above\n\nRotate keys\n\nBelow"

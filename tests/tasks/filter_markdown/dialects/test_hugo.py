@@ -70,6 +70,9 @@ def test_a_page_reads_as_its_readers_see_it() -> None:
         ("{{< unclosed and text", None),
         ("    {{< indented >}} code", "<<{{< indented >}} code>>"),
         ("{{< code-toggle file=hugo >}}\n# a\n[b]\n{{< /code-toggle >}}", "<<# a\n[b]>>"),
+        ("{{< output file=\"a.html\" >}}\n<b id=\"x\">\n\n# c\n{{< /output >}}", "<<<b id=\"x\">\n\n# c>>"),
+        ("{{% sample filename=\"a.go\" %}}\n# a *b*\n{{% /sample %}}", "<<# a *b*>>"),
+        ("{{< panel profile=\"x\" >}}\nA *b*.\n{{< /panel >}}", "A b."),
     ],
 )  # fmt: skip
 def test_corners(source: str, text: str | None) -> None:
