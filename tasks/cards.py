@@ -34,6 +34,7 @@ class Figure(NamedTuple):
 
 FIGURES = (
     Figure("loss", "loss", "loss (nats a masked token)", ".3f", ".4f"),
+    Figure("loss_error", "± loss", "standard error of the loss, over documents", ".3f", ".4f"),
     Figure("perplexity", "perplexity", "perplexity", ",.1f", ",.2f"),
     Figure("accuracy", "accuracy", "accuracy of masked tokens", ".1%", ".1%"),
     Figure("nsp_accuracy", "NSP accuracy", "accuracy of next sentences", ".1%", ".1%"),

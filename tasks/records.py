@@ -180,7 +180,7 @@ class TrainedModel(Record):
     loss: float
     """Mean training loss (nats a masked token) over the last tenth of the run."""
     eval_before: dict[str, float] | None
-    """`loss`, `perplexity`, `accuracy`, `masked_tokens` before training; None without held-out documents."""
+    """`loss`, `loss_error`, `accuracy` and so on before training; None without held-out documents."""
     eval_after: dict[str, float] | None
     device: str
     """The device's name, for example `cpu` or `NVIDIA H200`."""

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers.modeling_utils import PreTrainedModel
@@ -38,32 +39,63 @@ def evaluate(
     """`loss` (nats), `perplexity`, `accuracy` and `masked_tokens`, each also as `prose_…` and `code_…`.
 
     All are means over masked tokens, not over batches. A kind without masked tokens is left out. Whatever
-    the run's objective and masking, these windows have one segment and single masked tokens.
+    the run's objective and masking, these windows have one segment and single masked tokens. `loss_error` is
+    the loss's standard error over documents, where there are several.
 
     Args:
         masker: of which the special tokens are used; the seed is `EVAL_SEED`.
         pairs: held-out pairs, for the figures of `evaluate_pairs` too.
     """
-    losses, hits, code = [], [], []
+    losses, hits, code, documents = [], [], [], []
     with evaluating(model), torch.inference_mode():
-        for batch, is_code in eval_batches(windows, eval_masker(masker), pad_token_id):
+        for batch, is_code, document in eval_batches(windows, eval_masker(masker), pad_token_id):
             logits, targets = predict(model, rows, batch)
             losses.append(nn.functional.cross_entropy(logits, targets, reduction="none").double().cpu())
             hits.append((logits.argmax(-1) == targets).double().cpu())
             code.append(is_code)
+            documents.append(document)
+    loss = torch.cat(losses)
+    error = standard_error(loss.numpy(), np.concatenate(documents))
     second = {} if pairs is None else evaluate_pairs(model, rows, pairs, pad_token_id)
-    return second | _by_kind(torch.cat(losses), torch.cat(hits), torch.cat(code))
+    told = {} if error is None else {"loss_error": error}
+    return second | _by_kind(loss, torch.cat(hits), torch.cat(code)) | told
 
 
-def eval_batches(windows: Windows, masker: Masker, pad_token_id: int) -> Iterator[tuple[Batch, Tensor]]:
-    """All windows in batches by length, and which of each batch's masked tokens are code: (masked,)."""
+def standard_error(losses: npt.NDArray[np.float64], documents: npt.NDArray[np.int32]) -> float | None:
+    """The standard error of the mean of `losses`, or None for a single document's.
+
+    Tokens of one document are alike, so that documents are what is drawn: that of a ratio of totals.
+
+    Args:
+        losses: (masked,) the loss of each masked token.
+        documents: (masked,) the document that each is of.
+    """
+    _, which = np.unique(documents, return_inverse=True)
+    away = np.bincount(which, weights=losses - losses.mean())
+    if len(away) < 2:
+        return None
+    return float(np.sqrt(len(away) / (len(away) - 1) * (away**2).sum()) / len(losses))
+
+
+def eval_batches(
+    windows: Windows, masker: Masker, pad_token_id: int
+) -> Iterator[tuple[Batch, Tensor, npt.NDArray[np.int32]]]:
+    """All windows in batches by length, and which of the masked tokens are code, and of which documents.
+
+    Both are (masked,).
+    """
     order = np.argsort(windows.lengths, kind="stable")
     for start in range(0, len(order), EVAL_BATCH):
         chosen = order[start : start + EVAL_BATCH]
         ids, real = windows.padded(chosen, pad_token_id)
         seen, labels = masker(ids, real, chosen, epoch=0, rate=EVAL_RATE)
-        is_code = windows.code_flags(chosen)[labels != IGNORED]
-        yield padded_batch(seen, labels, real), torch.from_numpy(is_code)
+        masked = labels != IGNORED
+        documents = np.repeat(windows.document[chosen], masked.sum(1))
+        yield (
+            padded_batch(seen, labels, real),
+            torch.from_numpy(windows.code_flags(chosen)[masked]),
+            documents,
+        )
 
 
 def evaluate_pairs(
