@@ -23,7 +23,6 @@ MOST_USED = (
     "--train.num-train-epochs",
     "--train.max-steps",
     "--train.learning-rate",
-    "--train.per-device-train-batch-size",
     "--publish.export-texts",
 )
 """What most runs need, with what it does; of the other settings a first help has the names."""

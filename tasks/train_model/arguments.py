@@ -12,8 +12,8 @@ from tasks.training.hardware import take_one_gpu
 from tasks.training.processes import ranks
 
 
-def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> TrainingArguments:
-    """The settings as transformers' Trainer takes them."""
+def training_arguments(job: TrainJob, total: int, batch: int, *, evaluating: bool) -> TrainingArguments:
+    """The settings as transformers' Trainer takes them, for `total` steps of `batch` windows a device."""
     settings = job.settings
     evaluating = evaluating and settings.eval_steps > 0
     on_cpu = not torch.cuda.is_available()
@@ -21,7 +21,7 @@ def training_arguments(job: TrainJob, total: int, *, evaluating: bool) -> Traini
     arguments = TrainingArguments(
         output_dir=str(job.checkpoints),
         max_steps=total,
-        per_device_train_batch_size=settings.per_device_train_batch_size,
+        per_device_train_batch_size=batch,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
         learning_rate=settings.learning_rate,
         warmup_steps=math.ceil(settings.warmup_share * total),

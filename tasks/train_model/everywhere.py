@@ -5,7 +5,7 @@ from typing import Any
 
 from tasks.machine import usable_gpus
 from tasks.train_model.job import TrainJob, TrainReport
-from tasks.train_model.processes import check_gpus, processes_of
+from tasks.train_model.machines import check_gpus, processes_of
 from tasks.train_model.settings import TrainSettings
 from tasks.train_model.slow import warn_of_slow_settings
 from tasks.training.keeper import Keeper

@@ -19,6 +19,7 @@ from tasks.train_model.batches.order import PairOrder, WindowOrder
 from tasks.train_model.batches.pairs import Kind, Pairs, allows_false
 from tasks.train_model.batches.windows import Windows
 from tasks.train_model.job import TrainJob
+from tasks.train_model.machines import batch_of
 from tasks.train_model.model.evaluation import EVAL_SEED, EVAL_SHORT_SHARE, evaluate
 from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.model.loading import load_model
@@ -224,15 +225,16 @@ def make_pairs(
 
 def make_order(windows: Windows, pairs: Pairs | None, settings: TrainSettings) -> WindowOrder:
     """The order of training, of windows or of pairs."""
+    lengths = windows.lengths if pairs is None else pairs.table(0).lengths
     batch = {
         "seed": settings.seed,
-        "batch_size": settings.per_device_train_batch_size,
+        "batch_size": batch_of(settings, float(lengths.mean()), ranks.ranks()),
         "accumulation": settings.gradient_accumulation_steps,
         "ranks": ranks.ranks(),
     }
     if pairs is None:
-        return WindowOrder(lengths=windows.lengths, **batch)
-    return PairOrder(lengths=pairs.table(0).lengths, pairs=pairs, **batch)
+        return WindowOrder(lengths=lengths, **batch)
+    return PairOrder(lengths=lengths, pairs=pairs, **batch)
 
 
 def make_masker(tokenizer: Any, settings: TrainSettings) -> Masker:

@@ -25,8 +25,20 @@ class StepSettings(StageSettings):
     max_steps: Annotated[int, MostUsed] = Field(
         -1, ge=-1, title="Most steps", description="Stop after this many optimizer steps; -1 for no limit."
     )
-    per_device_train_batch_size: int = Field(
-        16, ge=1, le=4096, title="Batch (windows a device)", description="Windows in one batch of one device."
+    tokens_per_step: Annotated[int, NotInKey] = Field(
+        0,
+        ge=0,
+        le=100_000_000,
+        title="Step (tokens)",
+        description="About so many tokens make one optimizer step; 0 for 512 on a CPU, where small steps are "
+        "as fast and teach more, and 4,096 on a GPU.",
+    )
+    per_device_train_batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        title="Batch (windows a device)",
+        description="Windows in one batch of one device; empty for as many as make a step.",
     )
     gradient_accumulation_steps: int = Field(
         1, ge=1, le=4096, title="Accumulation", description="Batches that make one optimizer step."
@@ -44,6 +56,15 @@ class StepSettings(StageSettings):
     max_grad_norm: float = Field(
         1.0, ge=0, le=1000, title="Gradient clip", description="Largest gradient norm; 0 for no clipping."
     )
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> Self:
+        if self.tokens_per_step and self.per_device_train_batch_size is not None:
+            raise ValueError(
+                f"tokens_per_step is {self.tokens_per_step} and per_device_train_batch_size "
+                f"{self.per_device_train_batch_size}: leave one out, for either says how large a step is"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warms_up(self) -> Self:

@@ -9,7 +9,7 @@ from tasks.models.pinned import PinnedModel, local_files
 from tasks.records import TokenizedDataset, TrainedModel
 from tasks.stage.stage import stage
 from tasks.stage.target import Target
-from tasks.train_model.processes import keyed_processes, settings_as_keyed
+from tasks.train_model.machines import keyed_machine, settings_as_keyed
 from tasks.train_model.settings import TrainSettings
 from tasks.training.resuming import find_checkpoint, kept_checkpoints
 
@@ -18,11 +18,11 @@ def recipe(base: PinnedModel, settings: TrainSettings, eval_tokens: int | None =
     """What goes into a training's key: the model, and the settings that change what is learnt.
 
     `processes` 0 means one a GPU, and as many processes as there are make one batch, so the number that this
-    machine makes of it is keyed. One process is keyed as 0. Where
-    what is evaluated has no bound, none is keyed.
+    machine makes of it is keyed, and so are the tokens of a step, unless its windows are given. One process
+    is keyed as 0. Where what is evaluated has no bound, none is keyed.
     """
     bound = {} if eval_tokens is None else {"eval_tokens": eval_tokens}
-    return {"model": base.fingerprint, **settings.keyed(), "processes": keyed_processes(settings), **bound}
+    return {"model": base.fingerprint, **settings.keyed(), **keyed_machine(settings), **bound}
 
 
 @stage(TrainedModel, version=3, parents=(TokenizedDataset,), recipe=recipe)

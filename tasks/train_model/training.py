@@ -52,7 +52,9 @@ def make_trainer(parts: Parts, keeper: Keeper | None, trackers: Sequence[Trainer
     callbacks: list[TrainerCallback] = [StopGently(parts.stop), parts.best]
     if keeper is not None:
         callbacks.append(SubmitCheckpoints(keeper))
-    arguments = training_arguments(parts.job, parts.batches.total_steps, evaluating=evaluating)
+    arguments = training_arguments(
+        parts.job, parts.batches.total_steps, parts.order.batch_size, evaluating=evaluating
+    )
     return MlmTrainer(parts, arguments, [*callbacks, *trackers])
 
 

@@ -71,8 +71,6 @@ class Spec:
     budget: float
     seed: int
     evaluating: bool
-    initial: float | None = None
-    """The held-out loss of the initial weights, where it is known."""
 
 
 def main(spec_file: Path, result_file: Path) -> None:
@@ -97,7 +95,7 @@ def start_clock(spec: Spec, tokenizer: Any) -> Clock:
         learning_rate=spec.arm.learning_rate,
         warmup_share=spec.arm.warmup_share,
     )
-    return Clock(budget, held_out, spec.initial)
+    return Clock(budget, held_out)
 
 
 def run_ours(spec: Spec, clock: Clock, _tokenizer: Any) -> dict[str, Any]:

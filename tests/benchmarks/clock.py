@@ -22,8 +22,8 @@ from tasks.train_model.model.evaluation import evaluate
 from tasks.train_model.model.heads import SparseRows
 from tasks.train_model.reading import read_windows
 
-POINTS = 4
-"""Evaluations in a run, at even shares of its budget; the last at its end."""
+SHARES = (1 / 12, 1 / 4, 1 / 2, 3 / 4, 1)
+"""Of a run's budget, at which it is evaluated; before it begins, too."""
 WARM_STEPS = 3
 """First steps that are left out of the speed."""
 
@@ -66,11 +66,10 @@ class Clock(TrainerCallback):
 
     Args:
         held_out: measures the model on the way; None to train only.
-        initial: the held-out loss of the initial weights, where it is known.
     """
 
-    def __init__(self, budget: Budget, held_out: HeldOut | None, initial: float | None = None) -> None:
-        self.budget, self.held_out, self.initial = budget, held_out, initial
+    def __init__(self, budget: Budget, held_out: HeldOut | None) -> None:
+        self.budget, self.held_out = budget, held_out
         self.tokens: Any = 0
         """All but padding, not read before the end: a GPU would have to wait."""
         self.computed = 0
@@ -107,10 +106,7 @@ class Clock(TrainerCallback):
 
     def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
         """Measure the initial model, and start."""
-        if self.initial is not None:
-            self.points.append((0.0, self.initial))
-        else:
-            self._measure(model)
+        self._measure(model)
         self._since = time.perf_counter()
 
     def on_step_begin(self, *_: Any, optimizer: Any, **__: Any) -> None:
@@ -130,7 +126,8 @@ class Clock(TrainerCallback):
         self.marks.append((self.marks[-1][0] + time.perf_counter() - self._since, self.tokens))
         spent = self.spent()
         ended = spent + (spent - before) / 2 >= self.budget.amount
-        if ended or spent >= self.budget.amount * max(len(self.points), 1) / POINTS:
+        due = self.budget.amount * SHARES[min(max(len(self.points), 1), len(SHARES)) - 1]
+        if ended or spent >= due:
             self._measure(model)
         control.should_training_stop = ended
         self._since = time.perf_counter()
@@ -147,6 +144,7 @@ class Clock(TrainerCallback):
             "padding_share": 1 - int(tokens) / self.computed,
             "points": self.points,
             "accuracy": self.accuracy,
+            "start": self.points[0][1] if self.points else None,
             "loss": self.points[-1][1] if self.points else None,
         }
 

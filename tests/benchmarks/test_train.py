@@ -11,7 +11,7 @@ from tests.benchmarks.clock import Budget, Clock
 from tests.benchmarks.corpus import freeze_corpus
 from tests.benchmarks.preparing import prepare_rounds
 from tests.benchmarks.report import write_report
-from tests.benchmarks.train import ARMS, NOTEBOOK, OURS, RUN_MLM
+from tests.benchmarks.train import ARMS, NOTEBOOK, OURS, RUN_MLM, seconds_to
 from tests.tiny import save_tiny_bert, tiny_tokenizer
 
 LENGTH = 32
@@ -101,3 +101,9 @@ def test_arms_have_names_of_their_own() -> None:
     """Results are kept by the arms' names."""
     for arms in ARMS.values():
         assert len({arm.name for arm in arms}) == len(arms)
+
+
+def test_the_seconds_to_a_loss_lie_between_its_points() -> None:
+    """The first time that the loss is reached counts; what is never reached has no time."""
+    points = [(0.0, 9.0), (10.0, 5.0), (20.0, 6.0), (30.0, 3.0)]
+    assert [seconds_to(loss, points) for loss in (7.0, 5.0, 4.5, 2.0)] == [5.0, 10.0, 25.0, None]

@@ -30,6 +30,7 @@ NOTEBOOK = {
     "train.objective": "mlm",
     "train.num_train_epochs": 3.0,
     "train.max_steps": -1,
+    "train.tokens_per_step": 0,
     "train.per_device_train_batch_size": 16,
     "train.gradient_accumulation_steps": 1,
     "train.learning_rate": 5e-5,

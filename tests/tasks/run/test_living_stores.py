@@ -30,6 +30,8 @@ BEFORE = Path(__file__).parent / "before"
 KEYS = json.loads((BEFORE / "keys.json").read_text(encoding="utf-8"))
 INCLUDE = ["**/*.md"]
 """What `source.include` was if it was not given."""
+BATCH = {"per_device_train_batch_size": 16}
+"""What `train` had if it was not given."""
 VERSIONS = {filter_markdown: 1, join_corpora: 1, train_model: 2, publish_model: 1}
 """Stages that make another result since then, and which version they had."""
 NEW = {"dialects", "languages", "boilerplate_share"}
@@ -46,13 +48,14 @@ SMALL: dict[str, Any] = {
         }
     },
     "tokenize": {"max_seq_length": 32},
-    "train": {"max_steps": 2, "precision": "fp32"},
+    "train": BATCH | {"max_steps": 2, "precision": "fp32"},
 }  # fmt: skip
 
 
 def keys_of(plan: dict[str, Any], store: Store) -> dict[str, str]:
     """The keys that one of the plans has today, by the result's name."""
-    settings = Settings.model_validate(plan["settings"] | NOTHING_MEASURED)
+    train = BATCH | plan["settings"].get("train", {})
+    settings = Settings.model_validate(plan["settings"] | NOTHING_MEASURED | {"train": train})
     model = settings.model
     base = resolve_model(model) if model.from_scratch else PinnedModel(**KEYS["hub"])
     pinned = {

@@ -56,6 +56,15 @@ def test_a_step_takes_so_many_batches_of_so_many_windows(
     assert sizes == [[size] * accumulation] * steps
 
 
+@pytest.mark.setting("train.tokens_per_step")
+@pytest.mark.parametrize(("windows", "steps"), [(10, 6), (5, 12), (20, 3)])
+def test_a_step_takes_about_so_many_tokens(runs: Runs, windows: int, steps: int) -> None:
+    """As many windows as have them, of all batches of a step."""
+    tokens = windows * (PLACES + 2)
+    run = runs(per_device_train_batch_size=None, tokens_per_step=tokens, num_train_epochs=1)
+    assert [[len(batch.ids) for batch in step.batches] for step in run.steps] == [[windows]] * steps
+
+
 @pytest.mark.setting("train.num_train_epochs")
 @pytest.mark.parametrize(("epochs", "steps"), [(1, 6), (1.5, 9), (2.4, 15)])
 def test_every_window_is_seen_once_an_epoch(runs: Runs, epochs: float, steps: int) -> None:

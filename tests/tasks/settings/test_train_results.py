@@ -11,7 +11,7 @@ import pytest
 from tasks.errors import DocsMlmError, UserError
 from tasks.train_model.arguments import training_arguments
 from tasks.train_model.everywhere import train_everywhere
-from tasks.train_model.processes import processes_of
+from tasks.train_model.machines import processes_of
 from tasks.train_model.settings import TrainSettings
 from tasks.training.processes import launch as launching
 from tasks.training.processes import ranks
@@ -209,7 +209,7 @@ def test_zero_processes_are_one_a_gpu(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, gpus: int, processes: int
 ) -> None:
     """As many as asked for, or one a GPU; more than there are GPUs are refused."""
-    monkeypatch.setattr("tasks.train_model.processes.usable_gpus", lambda: gpus)
+    monkeypatch.setattr("tasks.train_model.machines.usable_gpus", lambda: gpus)
     assert processes_of(TrainSettings(processes=asked)) == processes
     if gpus:
         with pytest.raises(UserError, match=f"has {gpus} GPUs"):
@@ -238,6 +238,6 @@ def test_several_processes_share_the_model_if_asked(
         monkeypatch.setattr(ranks, "ranks", lambda processes=processes: processes)
         for parallelism in ("ddp", "fsdp"):
             job = job_of(corpus, tmp_path / f"{processes}{parallelism}", parallelism=parallelism)
-            arguments = training_arguments(job, 12, evaluating=False)
+            arguments = training_arguments(job, 12, 4, evaluating=False)
             found[processes, parallelism] = bool(arguments.fsdp)
     assert found == {(1, "ddp"): False, (1, "fsdp"): False, (2, "ddp"): False, (2, "fsdp"): True}

@@ -24,7 +24,7 @@ def test_one_process_takes_one_gpu(tmp_path: Path) -> None:
 def test_no_gpu_stays_none(tmp_path: Path) -> None:
     """Where there is none, the Trainer is not told of one."""
     job = TrainJob(data=tmp_path, output=tmp_path, checkpoints=tmp_path, settings=TrainSettings())
-    arguments = training_arguments(job, 10, evaluating=False)
+    arguments = training_arguments(job, 10, 4, evaluating=False)
     assert arguments.n_gpu <= 1
     arguments._n_gpu = 0
     take_one_gpu(arguments)

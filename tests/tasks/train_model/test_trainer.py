@@ -35,7 +35,7 @@ def make(data: Path, folder: Path, callback: TrainerCallback, **changes: Any) ->
     (folder / "local").mkdir()
     job = TrainJob(data=data, output=folder, checkpoints=folder / "local", settings=settings, scratch=TINY)
     parts = load_parts(job)
-    return MlmTrainer(parts, training_arguments(job, 6, evaluating=True), [callback])
+    return MlmTrainer(parts, training_arguments(job, 6, 4, evaluating=True), [callback])
 
 
 def test_callbacks_hear_of_every_evaluation_and_may_end_the_run(tokenized: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The number of processes that train is the one in the key, on every machine."""
+"""What depends on a machine is what is in the key: the processes, and the size of a step."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tasks.errors import UserError
 from tasks.models.pinned import resolve_model
@@ -14,7 +15,7 @@ from tasks.records import TokenizedDataset
 from tasks.stage.target import Target
 from tasks.store.folders import Store
 from tasks.store.manifest import Manifest
-from tasks.train_model import everywhere, processes
+from tasks.train_model import everywhere, machines
 from tasks.train_model.job import TrainJob
 from tasks.train_model.settings import TrainSettings
 from tasks.train_model.stage import recipe, train_model
@@ -26,7 +27,7 @@ BASE = resolve_model(ModelSettings(from_scratch=TINY))
 
 def on_machine(monkeypatch: pytest.MonkeyPatch, gpus: int) -> None:
     """Let this machine have so many GPUs."""
-    monkeypatch.setattr(processes, "usable_gpus", lambda: gpus)
+    monkeypatch.setattr(machines, "usable_gpus", lambda: gpus)
 
 
 def keyed(asked: int, **more: Any) -> dict[str, Any]:
@@ -43,13 +44,51 @@ def test_what_is_keyed_is_what_trains(
 ) -> None:
     """The key has the number of processes that this machine makes of the setting, and 0 stands for one."""
     on_machine(monkeypatch, gpus)
-    assert processes.processes_of(TrainSettings(processes=asked)) == number
+    assert machines.processes_of(TrainSettings(processes=asked)) == number
     assert keyed(asked) == keyed(0) | {"processes": 0 if number == 1 else number}
 
 
 def test_one_process_keeps_its_key() -> None:
     """A training by one process, on whatever machine, is what it was before several were counted."""
-    assert keyed(1) == {"model": BASE.fingerprint, **TrainSettings().keyed()}
+    settings = TrainSettings(per_device_train_batch_size=16)
+    assert recipe(BASE, settings) == {"model": BASE.fingerprint, **settings.keyed()}
+
+
+@pytest.mark.parametrize(("gpus", "tokens"), [(0, machines.CPU_TOKENS), (1, machines.GPU_TOKENS)])
+def test_a_step_is_as_large_as_suits_the_device(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, tokens: int
+) -> None:
+    """Its tokens are keyed where they are the device's or asked for, and not where its windows are given."""
+    on_machine(monkeypatch, gpus)
+    assert keyed(1)["tokens_per_step"] == tokens
+    assert keyed(1, tokens_per_step=777)["tokens_per_step"] == 777
+    assert "tokens_per_step" not in keyed(1, per_device_train_batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "length", "accumulation", "ranks", "windows"),
+    [
+        (512, 128, 1, 1, 4),
+        (512, 100, 1, 1, 5),
+        (512, 512, 1, 1, 1),
+        (512, 2048, 1, 1, 1),
+        (4096, 128, 2, 4, 4),
+    ],
+)
+def test_a_step_is_shared_by_its_batches(
+    tokens: int, length: float, accumulation: int, ranks: int, windows: int
+) -> None:
+    """Of all devices and accumulated batches it has about the tokens asked for, and one window at least."""
+    settings = TrainSettings(tokens_per_step=tokens, gradient_accumulation_steps=accumulation)
+    assert machines.batch_of(settings, length, ranks) == windows
+    given = TrainSettings(per_device_train_batch_size=7, gradient_accumulation_steps=accumulation)
+    assert machines.batch_of(given, length, ranks) == 7
+
+
+def test_a_step_has_one_size() -> None:
+    """Tokens and windows are not both asked for."""
+    with pytest.raises(ValidationError, match="tokens_per_step is 512 and per_device_train_batch_size 4"):
+        TrainSettings(tokens_per_step=512, per_device_train_batch_size=4)
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 0), (0, 4)])
@@ -83,17 +122,17 @@ def test_the_stage_trains_as_many_as_were_keyed(
         settings=recipe(BASE, settings),
     )
     on_machine(monkeypatch, after)
-    asked: list[int] = []
+    asked: list[tuple[int, int]] = []
 
     def ask(job: TrainJob, **_: Any) -> None:
-        asked.append(processes.processes_of(job.settings))
+        asked.append((machines.processes_of(job.settings), machines.tokens_of(job.settings)))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(everywhere, "train_everywhere", ask)
     monkeypatch.setattr(watch, "TrainingWatch", lambda: None)
     with pytest.raises(KeyboardInterrupt):
         train_model.make(target, windows, BASE, settings)
-    assert asked == [max(before, 1)]
+    assert asked == [(max(before, 1), machines.GPU_TOKENS if before else machines.CPU_TOKENS)]
 
 
 def test_the_processes_that_are_launched_are_those(
