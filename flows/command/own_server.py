@@ -30,19 +30,7 @@ STARTUP_FAILURE = 3
 class OwnServer(SubprocessASGIServer):
     """The server that Prefect takes where no other is set, once this is made; it starts and stops it."""
 
-    begun: subprocess.Popen[bytes] | None = None
-    """The process that was started before Prefect asked for it, until then."""
-
-    def begin(self) -> None:
-        """Start the process, and do not wait: what is done until Prefect waits for it costs no time."""
-        self.port = self.find_available_port()
-        self.begun = self._launched()
-
     def _run_uvicorn_command(self) -> subprocess.Popen[bytes]:
-        begun, self.begun = self.begun, None
-        return begun or self._launched()
-
-    def _launched(self) -> subprocess.Popen[bytes]:
         environment = {
             **os.environ,
             "PREFECT_UI_ENABLED": "0",

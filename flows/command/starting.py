@@ -34,13 +34,8 @@ def on_prefect(arguments: argparse.Namespace) -> Iterator[None]:
     """
     load_prefect()
     show_tracebacks(arguments.debug)
-    own = begin_server()
+    start_server()
     say("Loading the stages ...")
-    load_stages()
-    if own:
-        # They are loaded while the server starts, which takes longer, and is another process.
-        load_libraries()
-        wait_for_server()
     with bars():
         yield
 
@@ -77,10 +72,10 @@ def _told_by_the_command(record: logging.LogRecord) -> bool:
     return not (record.exc_info and record.name in ("prefect.flow_runs", "prefect.task_runs"))
 
 
-def begin_server() -> bool:
-    """Find the server that is set, or begin to start Prefect's temporary one; whether it is that one.
+def start_server() -> None:
+    """Find the server that is set, or start Prefect's temporary one, which ends with this process.
 
-    It ends with this process. Without its server the run would try for minutes to tell it that it stopped.
+    Without its server the run would try for minutes to tell it that it stopped.
 
     Raises:
         UserError: what is set is no server of Prefect, or too old.
@@ -91,35 +86,15 @@ def begin_server() -> bool:
 
     from flows.command.own_server import OwnServer
 
-    url, server = PREFECT_API_URL.value(), OwnServer()  # from now on what Prefect takes for its own
-    if not url:
-        say("Starting Prefect's temporary server ...")
-        server.begin()
-        return True
-    say(f"Asking Prefect at {scrubbed(url)} ...")
-    # Here a person waits for the first word; what a run is worth is not at stake yet.
-    few = min(ASK_AGAIN, PREFECT_CLIENT_MAX_RETRIES.value())
-    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: few}), get_client(sync_client=True) as client:
-        check_server(client, scrubbed(url))
-    return False
-
-
-def load_stages() -> None:
-    """Import the flow and its stages."""
-    import flows.adapt  # noqa: F401
-
-
-def load_libraries() -> None:
-    """Import what training needs."""
-    import torch  # noqa: F401
-    from transformers import Trainer  # noqa: F401
-
-
-def wait_for_server() -> None:
-    """Wait until the temporary server answers."""
-    from prefect.client.orchestration import get_client
-
-    get_client(sync_client=True)
+    url = PREFECT_API_URL.value()
+    say(f"Asking Prefect at {scrubbed(url)} ..." if url else "Starting Prefect's temporary server ...")
+    OwnServer()  # from now on what Prefect takes for its temporary server
+    client = get_client(sync_client=True)  # starts that server, if no other is set
+    if url:
+        # Here a person waits for the first word; what a run is worth is not at stake yet.
+        few = min(ASK_AGAIN, PREFECT_CLIENT_MAX_RETRIES.value())
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: few}), client:
+            check_server(client, scrubbed(url))
 
 
 def ask_server() -> int:
