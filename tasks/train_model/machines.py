@@ -11,8 +11,8 @@ from tasks.machine import usable_gpus
 from tasks.train_model.settings import TrainSettings
 
 CPU_TOKENS, GPU_TOKENS = 512, 4096
-"""Tokens of a step that learnt most in the same seconds: of a CPU measured, see the results of the benchmark
-`defaults`; a GPU needs more to be busy."""
+"""Tokens of a step where none are asked for. On a CPU such a step learnt most in the same seconds (the results
+of the benchmark `defaults`); each GPU needs more to be busy."""
 
 
 def processes_of(settings: TrainSettings) -> int:
@@ -22,7 +22,8 @@ def processes_of(settings: TrainSettings) -> int:
 
 def tokens_of(settings: TrainSettings) -> int:
     """The tokens of a step whose windows are not given: as many as asked for, or as suit the device."""
-    return settings.tokens_per_step or (GPU_TOKENS if usable_gpus() else CPU_TOKENS)
+    of_device = GPU_TOKENS * processes_of(settings) * settings.nodes if usable_gpus() else CPU_TOKENS
+    return settings.tokens_per_step or of_device
 
 
 def keyed_machine(settings: TrainSettings) -> dict[str, int]:

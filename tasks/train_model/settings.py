@@ -30,8 +30,8 @@ class StepSettings(StageSettings):
         ge=0,
         le=100_000_000,
         title="Step (tokens)",
-        description="About so many tokens make one optimizer step; 0 for 512 on a CPU, where small steps are "
-        "as fast and teach more, and 4,096 on a GPU.",
+        description="About so many tokens make one optimizer step, of all devices and batches together; 0 for"
+        " 512 on a CPU, where small steps teach more in the same time, and 4,096 for each GPU.",
     )
     per_device_train_batch_size: int | None = Field(
         None,

@@ -45,7 +45,8 @@ def test_what_is_keyed_is_what_trains(
     """The key has the number of processes that this machine makes of the setting, and 0 stands for one."""
     on_machine(monkeypatch, gpus)
     assert machines.processes_of(TrainSettings(processes=asked)) == number
-    assert keyed(asked) == keyed(0) | {"processes": 0 if number == 1 else number}
+    same = {"tokens_per_step": 512}
+    assert keyed(asked, **same) == keyed(0, **same) | {"processes": 0 if number == 1 else number}
 
 
 def test_one_process_keeps_its_key() -> None:
@@ -54,13 +55,15 @@ def test_one_process_keeps_its_key() -> None:
     assert recipe(BASE, settings) == {"model": BASE.fingerprint, **settings.keyed()}
 
 
-@pytest.mark.parametrize(("gpus", "tokens"), [(0, machines.CPU_TOKENS), (1, machines.GPU_TOKENS)])
+@pytest.mark.parametrize(
+    ("gpus", "tokens"), [(0, machines.CPU_TOKENS), (1, machines.GPU_TOKENS), (4, 4 * machines.GPU_TOKENS)]
+)
 def test_a_step_is_as_large_as_suits_the_device(
     monkeypatch: pytest.MonkeyPatch, gpus: int, tokens: int
 ) -> None:
     """Its tokens are keyed where they are the device's or asked for, and not where its windows are given."""
     on_machine(monkeypatch, gpus)
-    assert keyed(1)["tokens_per_step"] == tokens
+    assert keyed(0)["tokens_per_step"] == tokens
     assert keyed(1, tokens_per_step=777)["tokens_per_step"] == 777
     assert "tokens_per_step" not in keyed(1, per_device_train_batch_size=8)
 
@@ -132,7 +135,7 @@ def test_the_stage_trains_as_many_as_were_keyed(
     monkeypatch.setattr(watch, "TrainingWatch", lambda: None)
     with pytest.raises(KeyboardInterrupt):
         train_model.make(target, windows, BASE, settings)
-    assert asked == [(max(before, 1), machines.GPU_TOKENS if before else machines.CPU_TOKENS)]
+    assert asked == [(max(before, 1), before * machines.GPU_TOKENS or machines.CPU_TOKENS)]
 
 
 def test_the_processes_that_are_launched_are_those(
