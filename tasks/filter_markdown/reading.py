@@ -251,11 +251,7 @@ class Reader:
         """The words read so far, or what they were mended to, as one line, or as the author broke them."""
         if self._open:
             self._tags.resolve()
-        text = mended or "".join(self._parts)
-        if self._touches or not text.isprintable() or "  " in text:
-            text = self._worded(text, heading)
-        else:  # nothing that is taken out or folded
-            text = text.strip(" ")
+        text = self._worded(mended or "".join(self._parts), heading)
         if self._links:
             self._placed = placed(text, self._parts, self._links, self._worded)
             self._links.clear()
