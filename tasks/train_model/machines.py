@@ -11,8 +11,8 @@ from tasks.machine import usable_gpus
 from tasks.train_model.settings import TrainSettings
 
 CPU_TOKENS, GPU_TOKENS = 512, 4096
-"""Tokens of a step where none are asked for. On a CPU such a step learnt most in the same seconds (the results
-of the benchmark `defaults`); each GPU needs more to be busy."""
+"""Tokens of a step where none are asked for. On a CPU it learnt most in the same seconds (the benchmark
+`defaults` and its results); each GPU needs more to be busy."""
 
 
 def processes_of(settings: TrainSettings) -> int:
